@@ -1,0 +1,177 @@
+//! Events: read from the wire, checked, and written as the JSON that webhooks receive.
+//!
+//! Reading takes one scan of the data and builds nothing from it. What does not pass becomes a
+//! [`Rejection`] that names the field at fault.
+
+use bytes::Bytes;
+use jiff::{Timestamp, fmt::temporal::DateTimePrinter, tz::TimeZone};
+use posthorn_proto::v1::{self, event::Data};
+use prost::Message;
+use serde::de::IgnoredAny;
+
+use crate::event_type::is_event_type;
+
+mod structure;
+
+/// The longest id in bytes: an event's is an AMQP message id, a short string.
+pub const LONGEST_ID: usize = 255;
+
+/// Something that happened. See `proto/posthorn/v1/event.proto` for the fields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Unique; the `webhook-id` that receivers see.
+    pub id: String,
+    /// Such as `todo.created`.
+    pub event_type: String,
+    /// Whose event it is.
+    pub company_id: String,
+    /// Empty for an event of the company itself.
+    pub project_id: String,
+    /// When it happened, if the producer said so.
+    pub occurred_at: Option<Timestamp>,
+    data: Data,
+}
+
+/// Why a message is not an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct Rejection {
+    /// The field at fault, or `message` for the whole.
+    pub field: &'static str,
+    /// What is wrong and what would be right.
+    pub reason: String,
+}
+
+fn refuse<T>(field: &'static str, reason: impl Into<String>) -> Result<T, Rejection> {
+    Err(Rejection { field, reason: reason.into() })
+}
+
+impl Event {
+    /// Reads an event from a message of at most `most_bytes`.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn decode(message: &Bytes, most_bytes: usize) -> Result<Self, Rejection> {
+        if message.len() > most_bytes {
+            return refuse("message", format!("is {} bytes, more than {most_bytes}", message.len()));
+        }
+        let wire = match v1::Event::decode(message.clone()) {
+            Ok(wire) => wire,
+            Err(error) => return refuse("message", format!("is not a posthorn.v1.Event: {error}")),
+        };
+        check_id(&wire.id)?;
+        check_type(&wire.r#type)?;
+        check_name("company_id", &wire.company_id)?;
+        check_name("project_id", &wire.project_id)?;
+        let occurred_at = wire.occurred_at.map(read_time).transpose()?;
+        let Some(data) = wire.data else {
+            return refuse("data", "is missing: set `json` to a JSON object, {} if there is nothing to say");
+        };
+        check_data(&data)?;
+        Ok(Self {
+            id: wire.id,
+            event_type: wire.r#type,
+            company_id: wire.company_id,
+            project_id: wire.project_id,
+            occurred_at,
+            data,
+        })
+    }
+
+    /// The JSON body that webhooks receive; `received_at` stands in for a missing `occurred_at`.
+    pub fn body(&self, received_at: Timestamp) -> Vec<u8> {
+        let time = rfc3339_millis(self.occurred_at.unwrap_or(received_at));
+        let mut body = Vec::with_capacity(256);
+        for (name, value) in [
+            ("{\"id\":", self.id.as_str()),
+            (",\"type\":", &self.event_type),
+            (",\"timestamp\":", &time),
+            (",\"company_id\":", &self.company_id),
+            (",\"project_id\":", &self.project_id),
+        ] {
+            body.extend_from_slice(name.as_bytes());
+            serde_json::to_writer(&mut body, value).expect("a string always serializes into memory");
+        }
+        body.extend_from_slice(b",\"data\":");
+        match &self.data {
+            Data::Json(json) => body.extend_from_slice(json.trim_ascii()),
+            Data::Struct(object) => structure::write(object, &mut body),
+        }
+        body.push(b'}');
+        body
+    }
+}
+
+fn check_id(id: &str) -> Result<(), Rejection> {
+    if id.is_empty() {
+        return refuse("id", "is empty: every event needs a unique id");
+    }
+    if id.len() > LONGEST_ID {
+        return refuse("id", format!("is {} bytes, more than {LONGEST_ID}", id.len()));
+    }
+    // Standard Webhooks 1.0.0, "webhook-id": no dot, since it separates the signed parts.
+    match id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'.') {
+        true => Ok(()),
+        false => refuse("id", format!("{id:?} may hold only visible ASCII characters, and no dot")),
+    }
+}
+
+fn check_type(event_type: &str) -> Result<(), Rejection> {
+    match event_type {
+        "" => refuse("type", "is empty: say what happened, such as todo.created"),
+        good if is_event_type(good) => Ok(()),
+        bad => refuse(
+            "type",
+            format!("{bad:?} is not dot-separated parts of [A-Za-z0-9_], such as todo.created"),
+        ),
+    }
+}
+
+fn check_name(field: &'static str, name: &str) -> Result<(), Rejection> {
+    if name.len() > LONGEST_ID {
+        return refuse(field, format!("is {} bytes, more than {LONGEST_ID}", name.len()));
+    }
+    match name.chars().any(char::is_control) {
+        true => refuse(field, format!("{name:?} holds a control character")),
+        false => Ok(()),
+    }
+}
+
+fn read_time(time: prost_types::Timestamp) -> Result<Timestamp, Rejection> {
+    let valid = (0..1_000_000_000).contains(&time.nanos);
+    match Timestamp::new(time.seconds, time.nanos) {
+        Ok(read) if valid => Ok(read),
+        _ => refuse("occurred_at", format!("{} s and {} ns is not a time", time.seconds, time.nanos)),
+    }
+}
+
+fn check_data(data: &Data) -> Result<(), Rejection> {
+    match data {
+        Data::Struct(object) => structure::check(object),
+        Data::Json(json) => {
+            if json.trim_ascii_start().first() != Some(&b'{') {
+                return refuse("json", "is not a JSON object");
+            }
+            let Ok(text) = std::str::from_utf8(json) else {
+                return refuse("json", "is not UTF-8");
+            };
+            match serde_json::from_str::<IgnoredAny>(text) {
+                Ok(_) => Ok(()),
+                Err(error) => refuse("json", format!("is not a JSON object: {error}")),
+            }
+        }
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds, such as `2026-11-23T09:30:00.123Z`.
+pub fn rfc3339_millis(time: Timestamp) -> String {
+    static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+    let mut text = String::with_capacity(24);
+    let civil = TimeZone::UTC.to_datetime(time);
+    PRINTER.print_datetime(&civil, &mut text).expect("writing into memory cannot fail");
+    text.push('Z');
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! The journal: what happened, on its way to Postgres.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use posthorn_proto::v1::{self, journal_entry::Entry as Wire};
+use prost::Message;
+use uuid::Uuid;
+
+use crate::{id::WebhookId, outcome::Outcome};
+
+mod wire;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// An event was matched, and all its deliveries are safe in the broker.
+    Routed(Routed),
+    /// A message is no event.
+    Rejected(Rejected),
+    /// An attempt was made.
+    Attempted(Box<Attempted>),
+    /// A delivery's webhook is gone.
+    Dropped(Dropped),
+}
+
+/// An event was matched, and all its deliveries are safe in the broker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Routed {
+    /// The producer's original bytes.
+    pub message: Bytes,
+    /// When the router took it.
+    pub received_at: Timestamp,
+    /// The webhooks that want it.
+    pub webhook_ids: Vec<WebhookId>,
+}
+
+/// A message is no event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejected {
+    /// Given by the router: a redelivered batch changes nothing.
+    pub id: Uuid,
+    /// When the router refused it.
+    pub rejected_at: Timestamp,
+    /// The field at fault.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// The AMQP routing key it came with.
+    pub routing_key: String,
+    /// The AMQP message id it came with.
+    pub message_id: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its bytes; only the beginning of one that is larger than the journal takes.
+    pub message: Bytes,
+}
+
+/// An attempt was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempted {
+    /// Given by the dispatcher: a redelivered batch changes nothing.
+    pub id: Uuid,
+    /// The event.
+    pub event_id: String,
+    /// The webhook.
+    pub webhook_id: WebhookId,
+    /// The webhook's epoch.
+    pub epoch: u32,
+    /// Counted from 1.
+    pub attempt: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The beginning of the answer, as text; empty if there was none.
+    pub response_body: String,
+    /// What follows.
+    pub consequence: Consequence,
+    /// When the delivery's first attempt of this epoch began.
+    pub first_attempt_at: Timestamp,
+}
+
+/// What follows an attempt: a [`Step`](crate::retry::Step) at a point in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consequence {
+    /// The delivery is done.
+    Succeed,
+    /// Another attempt is due then.
+    Retry(Timestamp),
+    /// The delivery has failed; the webhook's policy decides whether the webhook is disabled.
+    GiveUp,
+    /// The webhook is disabled.
+    DisableNow,
+}
+
+/// A delivery's webhook is gone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dropped {
+    /// The event.
+    pub event_id: String,
+    /// The webhook that was.
+    pub webhook_id: WebhookId,
+    /// When the router dropped it.
+    pub dropped_at: Timestamp,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Bytes that are no journal batch, or an entry of a version that this one doesn't know.
+#[derive(Debug, thiserror::Error)]
+#[error("not a journal batch: {0}")]
+pub struct BadBatch(String);
+
+impl Entry {
+    /// About how many bytes it takes on the wire.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Routed(routed) => routed.message.len() + 18 * routed.webhook_ids.len() + 32,
+            Self::Rejected(rejected) => rejected.message.len() + rejected.reason.len() + 600,
+            Self::Attempted(attempted) => attempted.response_body.len() + 512,
+            Self::Dropped(_) => 512,
+        }
+    }
+}
+
+/// Writes a batch for the broker.
+pub fn encode<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Bytes {
+    let entries = entries.into_iter().map(|entry| v1::JournalEntry { entry: Some(wire::write(entry)) });
+    v1::JournalBatch { entries: entries.collect() }.encode_to_vec().into()
+}
+
+/// Reads a batch.
+///
+/// # Errors
+/// If any part of it cannot be read.
+pub fn decode(batch: Bytes) -> Result<Vec<Entry>, BadBatch> {
+    let batch = v1::JournalBatch::decode(batch).map_err(|error| BadBatch(error.to_string()))?;
+    batch.entries.into_iter().map(|entry| wire::read(entry.entry)).collect()
+}
+
+#[cfg(test)]
+mod tests;

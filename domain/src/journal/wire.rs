@@ -1,0 +1,147 @@
+//! Journal entries to and from their protobuf messages.
+
+use super::*;
+use crate::outcome::UnreachableClass;
+
+pub(super) fn write(entry: &Entry) -> Wire {
+    match entry {
+        Entry::Routed(routed) => Wire::Routed(v1::Routed {
+            message: routed.message.clone(),
+            received_at: Some(write_time(routed.received_at)),
+            webhook_ids: routed.webhook_ids.iter().map(|id| write_uuid(id.0)).collect(),
+        }),
+        Entry::Rejected(rejected) => Wire::Rejected(v1::Rejected {
+            id: write_uuid(rejected.id),
+            rejected_at: Some(write_time(rejected.rejected_at)),
+            field: rejected.field.clone(),
+            reason: rejected.reason.clone(),
+            routing_key: rejected.routing_key.clone(),
+            message_id: rejected.message_id.clone(),
+            size: rejected.size,
+            message: rejected.message.clone(),
+        }),
+        Entry::Attempted(attempted) => Wire::Attempted(write_attempted(attempted)),
+        Entry::Dropped(dropped) => Wire::Dropped(v1::Dropped {
+            event_id: dropped.event_id.clone(),
+            webhook_id: write_uuid(dropped.webhook_id.0),
+            dropped_at: Some(write_time(dropped.dropped_at)),
+            reason: dropped.reason.clone(),
+        }),
+    }
+}
+
+fn write_attempted(attempted: &Attempted) -> v1::Attempted {
+    let (class, error) = match &attempted.outcome {
+        Outcome::Unreachable { class, error } => (class.label(), error.as_str()),
+        Outcome::Accepted { .. } | Outcome::Refused { .. } | Outcome::Gone | Outcome::Interrupted => ("", ""),
+    };
+    let (step, next_attempt_at) = match attempted.consequence {
+        Consequence::Succeed => ("succeed", None),
+        Consequence::Retry(at) => ("retry", Some(write_time(at))),
+        Consequence::GiveUp => ("give_up", None),
+        Consequence::DisableNow => ("disable_now", None),
+    };
+    v1::Attempted {
+        id: write_uuid(attempted.id),
+        event_id: attempted.event_id.clone(),
+        webhook_id: write_uuid(attempted.webhook_id.0),
+        epoch: attempted.epoch,
+        attempt: attempted.attempt,
+        started_at: Some(write_time(attempted.started_at)),
+        duration_ms: attempted.duration.as_millis().try_into().unwrap_or(u32::MAX),
+        outcome: attempted.outcome.label().to_owned(),
+        status: attempted.outcome.status().unwrap_or_default().into(),
+        unreachable_class: class.to_owned(),
+        error: error.to_owned(),
+        response_body: attempted.response_body.clone(),
+        step: step.to_owned(),
+        next_attempt_at,
+        first_attempt_at: Some(write_time(attempted.first_attempt_at)),
+    }
+}
+
+pub(super) fn read(entry: Option<Wire>) -> Result<Entry, BadBatch> {
+    Ok(match entry.ok_or_else(|| BadBatch("an entry of an unknown kind".to_owned()))? {
+        Wire::Routed(routed) => {
+            let ids = routed.webhook_ids.iter().map(|id| Ok(WebhookId(read_uuid(id)?)));
+            Entry::Routed(Routed {
+                received_at: read_time(routed.received_at)?,
+                webhook_ids: ids.collect::<Result<_, _>>()?,
+                message: routed.message,
+            })
+        }
+        Wire::Rejected(rejected) => Entry::Rejected(Rejected {
+            id: read_uuid(&rejected.id)?,
+            rejected_at: read_time(rejected.rejected_at)?,
+            field: rejected.field,
+            reason: rejected.reason,
+            routing_key: rejected.routing_key,
+            message_id: rejected.message_id,
+            size: rejected.size,
+            message: rejected.message,
+        }),
+        Wire::Attempted(attempted) => Entry::Attempted(Box::new(read_attempted(attempted)?)),
+        Wire::Dropped(dropped) => Entry::Dropped(Dropped {
+            event_id: dropped.event_id,
+            webhook_id: WebhookId(read_uuid(&dropped.webhook_id)?),
+            dropped_at: read_time(dropped.dropped_at)?,
+            reason: dropped.reason,
+        }),
+    })
+}
+
+fn read_attempted(attempted: v1::Attempted) -> Result<Attempted, BadBatch> {
+    let consequence = match attempted.step.as_str() {
+        "succeed" => Consequence::Succeed,
+        "retry" => Consequence::Retry(read_time(attempted.next_attempt_at)?),
+        "give_up" => Consequence::GiveUp,
+        "disable_now" => Consequence::DisableNow,
+        other => return Err(BadBatch(format!("unknown step `{other}`"))),
+    };
+    Ok(Attempted {
+        id: read_uuid(&attempted.id)?,
+        webhook_id: WebhookId(read_uuid(&attempted.webhook_id)?),
+        epoch: attempted.epoch,
+        attempt: attempted.attempt,
+        started_at: read_time(attempted.started_at)?,
+        duration: Duration::from_millis(attempted.duration_ms.into()),
+        first_attempt_at: read_time(attempted.first_attempt_at)?,
+        outcome: read_outcome(&attempted)?,
+        event_id: attempted.event_id,
+        response_body: attempted.response_body,
+        consequence,
+    })
+}
+
+fn read_outcome(attempted: &v1::Attempted) -> Result<Outcome, BadBatch> {
+    let status = || u16::try_from(attempted.status).map_err(|_| BadBatch("a status beyond 65535".to_owned()));
+    Ok(match attempted.outcome.as_str() {
+        "accepted" => Outcome::Accepted { status: status()? },
+        "refused" => Outcome::Refused { status: status()?, retry_after: None },
+        "gone" => Outcome::Gone,
+        "interrupted" => Outcome::Interrupted,
+        "unreachable" => {
+            let unknown = || BadBatch(format!("unknown class `{}`", attempted.unreachable_class));
+            let class = UnreachableClass::from_label(&attempted.unreachable_class).ok_or_else(unknown)?;
+            Outcome::Unreachable { class, error: attempted.error.clone() }
+        }
+        other => return Err(BadBatch(format!("unknown outcome `{other}`"))),
+    })
+}
+
+fn write_uuid(id: Uuid) -> Bytes {
+    Bytes::copy_from_slice(id.as_bytes())
+}
+
+fn read_uuid(bytes: &[u8]) -> Result<Uuid, BadBatch> {
+    Uuid::from_slice(bytes).map_err(|error| BadBatch(error.to_string()))
+}
+
+fn write_time(time: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+}
+
+fn read_time(time: Option<prost_types::Timestamp>) -> Result<Timestamp, BadBatch> {
+    let time = time.ok_or_else(|| BadBatch("a time is missing".to_owned()))?;
+    Timestamp::new(time.seconds, time.nanos).map_err(|error| BadBatch(error.to_string()))
+}

@@ -1,0 +1,19 @@
+//! What Posthorn knows and decides: events, webhooks, rules, retries, signatures, addresses.
+//!
+//! Everything here is a value or a pure function. Time and chance come in as arguments; there is no
+//! runtime, no broker, no database, no clock.
+
+pub mod address;
+pub mod event;
+pub mod event_type;
+pub mod id;
+pub mod index;
+pub mod journal;
+pub mod keyring;
+pub mod outage;
+pub mod outcome;
+pub mod retry;
+pub mod retry_after;
+pub mod rule;
+pub mod signature;
+pub mod webhook;

@@ -1,0 +1,157 @@
+//! Webhooks: a URL that wants some events, its limits and its state.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{id::WebhookId, keyring::Sealed, rule::Rule};
+
+/// A webhook as router and dispatcher know it.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// Its id.
+    pub id: WebhookId,
+    /// Where deliveries go.
+    pub url: String,
+    /// Which events it wants.
+    pub rules: Vec<Rule>,
+    /// Whether it gets any.
+    pub state: State,
+    /// Rises when it is enabled again; a retry made in an earlier epoch starts afresh.
+    pub epoch: u32,
+    /// The deadline of an attempt, from name lookup to the last byte of the answer.
+    pub timeout: Duration,
+    /// How many attempts each dispatcher makes at a time.
+    pub max_in_flight: u16,
+    /// What disables it.
+    pub disable_policy: DisablePolicy,
+    /// Its secrets, for those who may open them; the router gets none.
+    pub secrets: Vec<LiveSecret>,
+}
+
+/// A signing secret of a webhook, encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSecret {
+    /// The secret.
+    pub sealed: Sealed,
+    /// Until when it signs; `None` for the current one.
+    pub expires_at: Option<Timestamp>,
+}
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident, $what:literal: $($(#[$doc:meta])* $variant:ident = $word:literal),+) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$doc])* $variant),+ }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $word),+ })
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    other => Err(format!("`{other}` is not {}: use {}", $what, [$($word),+].join(" or "))),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Whether a webhook gets deliveries.
+    State, "a webhook state":
+    /// It does.
+    Enabled = "enabled",
+    /// A person has stopped it; its queue keeps what it holds, new events do not reach it.
+    Paused = "paused",
+    /// It has failed, or an operator has disabled it; else as paused.
+    Disabled = "disabled",
+    /// It is gone; its queue goes after a grace.
+    Deleted = "deleted"
+}
+
+words! {
+    /// What disables a webhook.
+    DisablePolicy, "a disable policy":
+    /// The first delivery whose last retry fails.
+    Exhausted = "exhausted",
+    /// The same, but only if nothing at all was accepted since that delivery's first attempt.
+    Failing = "failing"
+}
+
+words! {
+    /// Why a webhook is disabled.
+    DisabledReason, "a reason":
+    /// A delivery's last retry failed.
+    Exhausted = "exhausted",
+    /// The receiver answered 410.
+    Gone = "gone",
+    /// An operator said so.
+    Operator = "operator"
+}
+
+words! {
+    /// A webhook's state as people see it.
+    Condition, "a condition":
+    /// Its last attempt was accepted, or there was none yet.
+    Healthy = "healthy",
+    /// Its last attempt failed.
+    Failing = "failing",
+    /// A person has stopped it.
+    Paused = "paused",
+    /// It gets nothing until it is enabled again.
+    Disabled = "disabled"
+}
+
+impl Condition {
+    /// What people are told, from the state and the times of the latest attempts of each kind.
+    /// `None` for a deleted webhook.
+    pub fn of(
+        state: State,
+        last_accepted: Option<Timestamp>,
+        last_failed: Option<Timestamp>,
+    ) -> Option<Self> {
+        match state {
+            State::Enabled if last_failed > last_accepted => Some(Self::Failing),
+            State::Enabled => Some(Self::Healthy),
+            State::Paused => Some(Self::Paused),
+            State::Disabled => Some(Self::Disabled),
+            State::Deleted => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_attempt_tells_healthy_from_failing() {
+        let at = |second| Some(Timestamp::from_second(second).unwrap());
+        let of = |accepted, failed| Condition::of(State::Enabled, accepted, failed);
+        assert_eq!(of(None, None), Some(Condition::Healthy));
+        assert_eq!(of(None, at(1)), Some(Condition::Failing));
+        assert_eq!(of(at(2), at(1)), Some(Condition::Healthy));
+        assert_eq!(of(at(2), at(3)), Some(Condition::Failing));
+        assert_eq!(Condition::of(State::Disabled, at(2), None), Some(Condition::Disabled));
+        assert_eq!(Condition::of(State::Deleted, None, None), None);
+    }
+
+    #[test]
+    fn words_read_back() {
+        assert_eq!("paused".parse(), Ok(State::Paused));
+        assert_eq!(DisablePolicy::Failing.to_string(), "failing");
+        assert_eq!(
+            "never".parse::<DisablePolicy>().unwrap_err(),
+            "`never` is not a disable policy: use exhausted or failing"
+        );
+    }
+}
