@@ -1,0 +1,89 @@
+//! Why the broker did not do what it was asked.
+
+use std::fmt;
+
+use lapin::{
+    ErrorKind,
+    protocol::{AMQPErrorKind, AMQPSoftError},
+};
+
+/// Why the broker did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The setting is not an AMQP URL.
+    #[error("POSTHORN_AMQP_URL is not an AMQP URL such as amqp://user:password@host:5672/vhost: {0}")]
+    BadUrl(String),
+    /// It did not answer in time.
+    #[error("cannot {task}: RabbitMQ does not answer")]
+    NoAnswer {
+        /// What was being done.
+        task: &'static str,
+    },
+    /// It refused.
+    #[error("cannot {task}")]
+    Amqp {
+        /// What was being done.
+        task: &'static str,
+        /// What it said.
+        source: lapin::Error,
+    },
+    /// Something of that name exists already and is not what it must be.
+    #[error(
+        "{what} exists already with other properties: {broker_says}. Delete it in RabbitMQ once it is \
+         empty, or set another POSTHORN_PREFIX"
+    )]
+    Differs {
+        /// Which queue or exchange.
+        what: String,
+        /// The broker's own words, which name the argument.
+        broker_says: String,
+    },
+    /// The session is over; its reason has been logged.
+    #[error("the session with RabbitMQ has ended")]
+    SessionEnded,
+}
+
+impl BrokerError {
+    /// Whether trying again later may help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::BadUrl(_) | Self::Differs { .. } => false,
+            Self::NoAnswer { .. } | Self::Amqp { .. } | Self::SessionEnded => true,
+        }
+    }
+
+    pub(crate) fn amqp(task: &'static str) -> impl FnOnce(lapin::Error) -> Self {
+        move |source| Self::Amqp { task, source }
+    }
+
+    /// The error and its causes on one line.
+    pub fn told(&self) -> impl fmt::Display {
+        use std::error::Error;
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+}
+
+/// The reply text if the broker closed the channel because of a difference (406).
+pub(crate) fn precondition_failed(error: &lapin::Error) -> Option<String> {
+    soft_error(error, AMQPSoftError::PRECONDITIONFAILED)
+}
+
+/// The reply text if the broker closed the channel because something does not exist (404).
+pub(crate) fn not_found(error: &lapin::Error) -> Option<String> {
+    soft_error(error, AMQPSoftError::NOTFOUND)
+}
+
+fn soft_error(error: &lapin::Error, kind: AMQPSoftError) -> Option<String> {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) if *error.kind() == AMQPErrorKind::Soft(kind) => {
+            Some(error.get_message().to_string())
+        }
+        _ => None,
+    }
+}

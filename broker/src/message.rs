@@ -1,0 +1,208 @@
+//! Messages as Posthorn sees them: the payload, the ids and its own headers.
+//!
+//! Headers are always made afresh: a copied `x-death` makes the broker take a retry for a cycle and
+//! drop it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use lapin::{
+    BasicProperties,
+    message::Delivery,
+    types::{AMQPValue, FieldTable, ShortString},
+};
+use posthorn_domain::id::WebhookId;
+use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, confirm::Publication};
+
+use crate::names::Names;
+
+const ATTEMPT: &str = "posthorn-attempt";
+const EPOCH: &str = "posthorn-epoch";
+const RECEIVED_AT: &str = "posthorn-received-at";
+const FIRST_ATTEMPT_AT: &str = "posthorn-first-attempt-at";
+const TRACEPARENT: &str = "traceparent";
+const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// A message from a queue.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The payload.
+    pub body: Bytes,
+    /// The routing key it was published with.
+    pub routing_key: String,
+    /// Its AMQP message id; empty if it has none.
+    pub message_id: String,
+    /// Posthorn's own headers.
+    pub headers: DeliveryHeaders,
+    /// How often it came back to the queue unacknowledged, where the queue counts that.
+    pub returns: u32,
+}
+
+/// What travels with a delivery besides the event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryHeaders {
+    /// The number of the next attempt; missing on the first.
+    pub attempt: Option<u32>,
+    /// The webhook's epoch in which the retry was made; missing on the first.
+    pub epoch: Option<u32>,
+    /// When the router took the event.
+    pub received_at: Option<Timestamp>,
+    /// When the first attempt of this epoch began; missing on the first.
+    pub first_attempt_at: Option<Timestamp>,
+    /// W3C Trace Context of the producer.
+    pub traceparent: Option<String>,
+}
+
+impl Message {
+    pub(crate) fn read(delivery: Delivery) -> Self {
+        let headers = delivery.properties.headers().as_ref();
+        Self {
+            headers: headers.map(DeliveryHeaders::read).unwrap_or_default(),
+            returns: headers.and_then(|table| number(table, DELIVERY_COUNT)).unwrap_or_default(),
+            message_id: delivery
+                .properties
+                .message_id()
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            routing_key: delivery.routing_key.to_string(),
+            body: delivery.data.into(),
+        }
+    }
+
+    /// The webhook that a delivery is for, if the routing key is one's id.
+    pub fn webhook_id(&self) -> Option<WebhookId> {
+        self.routing_key.parse().ok()
+    }
+}
+
+impl DeliveryHeaders {
+    fn read(table: &FieldTable) -> Self {
+        Self {
+            attempt: number(table, ATTEMPT),
+            epoch: number(table, EPOCH),
+            received_at: time(table, RECEIVED_AT),
+            first_attempt_at: time(table, FIRST_ATTEMPT_AT),
+            traceparent: text(table, TRACEPARENT),
+        }
+    }
+
+    fn write(&self) -> FieldTable {
+        let mut table = FieldTable::default();
+        let mut put = |name: &str, value: Option<AMQPValue>| {
+            if let Some(value) = value {
+                table.insert(name.into(), value);
+            }
+        };
+        let millis = |time: Timestamp| AMQPValue::LongLongInt(time.as_millisecond());
+        put(ATTEMPT, self.attempt.map(AMQPValue::LongUInt));
+        put(EPOCH, self.epoch.map(AMQPValue::LongUInt));
+        put(RECEIVED_AT, self.received_at.map(millis));
+        put(FIRST_ATTEMPT_AT, self.first_attempt_at.map(millis));
+        put(TRACEPARENT, self.traceparent.clone().map(|text| AMQPValue::LongString(text.into())));
+        table
+    }
+}
+
+impl Names {
+    /// A delivery to a webhook's queue. Not mandatory: the exchange has an alternate.
+    pub fn delivery(
+        &self,
+        webhook: WebhookId,
+        event_id: &str,
+        event: Bytes,
+        headers: &DeliveryHeaders,
+    ) -> Publication {
+        self.publication(self.deliveries(), webhook, event_id, event, headers, false)
+    }
+
+    /// A delivery that comes to its webhook's queue after a delay.
+    pub fn delayed(
+        &self,
+        delay: Duration,
+        webhook: WebhookId,
+        event_id: &str,
+        event: Bytes,
+        headers: &DeliveryHeaders,
+    ) -> Publication {
+        self.publication(self.retry(delay), webhook, event_id, event, headers, true)
+    }
+
+    fn publication(
+        &self,
+        exchange: String,
+        webhook: WebhookId,
+        event_id: &str,
+        body: Bytes,
+        headers: &DeliveryHeaders,
+        mandatory: bool,
+    ) -> Publication {
+        let mut properties = BasicProperties::default()
+            .with_delivery_mode(2)
+            .with_content_type(CONTENT_TYPE.into())
+            .with_type(EVENT_TYPE.into())
+            .with_headers(headers.write());
+        if let Ok(id) = ShortString::try_new(event_id) {
+            properties = properties.with_message_id(id);
+        }
+        Publication {
+            exchange: exchange.into(),
+            routing_key: webhook.to_string().into(),
+            properties,
+            body,
+            mandatory,
+        }
+    }
+}
+
+fn value<'a>(table: &'a FieldTable, name: &str) -> Option<&'a AMQPValue> {
+    table.inner().get(name)
+}
+
+fn integer(table: &FieldTable, name: &str) -> Option<i64> {
+    match value(table, name)? {
+        AMQPValue::ShortShortInt(number) => Some((*number).into()),
+        AMQPValue::ShortShortUInt(number) => Some((*number).into()),
+        AMQPValue::ShortInt(number) => Some((*number).into()),
+        AMQPValue::ShortUInt(number) => Some((*number).into()),
+        AMQPValue::LongInt(number) => Some((*number).into()),
+        AMQPValue::LongUInt(number) => Some((*number).into()),
+        AMQPValue::LongLongInt(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn number(table: &FieldTable, name: &str) -> Option<u32> {
+    integer(table, name)?.try_into().ok()
+}
+
+fn time(table: &FieldTable, name: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(integer(table, name)?).ok()
+}
+
+fn text(table: &FieldTable, name: &str) -> Option<String> {
+    match value(table, name)? {
+        AMQPValue::LongString(text) => String::from_utf8(text.as_bytes().to_vec()).ok(),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_read_back() {
+        let headers = DeliveryHeaders {
+            attempt: Some(3),
+            epoch: Some(2),
+            received_at: Some("2026-11-23T09:30:00.123Z".parse().unwrap()),
+            first_attempt_at: Some("2026-11-23T09:30:01Z".parse().unwrap()),
+            traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        };
+        assert_eq!(DeliveryHeaders::read(&headers.write()), headers);
+        assert_eq!(DeliveryHeaders::read(&FieldTable::default()), DeliveryHeaders::default());
+    }
+}

@@ -1,0 +1,139 @@
+//! The publisher: one owner task for each confirming channel.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use posthorn_proto::confirm::{ConfirmChannel, Publication};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use crate::{
+    error::BrokerError,
+    session::{ANSWER_TIMEOUT, Session},
+};
+
+/// The most publications without confirm on a channel.
+const MOST_IN_FLIGHT: usize = 2000;
+/// How long a confirm may take. While the broker is blocked by an alarm it may take for ever: ending
+/// the session would only make other tasks do their work again.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
+
+struct Request {
+    publication: Publication,
+    confirmed: oneshot::Sender<()>,
+}
+
+/// Publishes on a channel of its own. Cheap to clone.
+#[derive(Clone)]
+pub struct Publisher {
+    requests: mpsc::Sender<Request>,
+}
+
+/// Resolves when the broker has the message safely.
+#[must_use = "a message counts as published only once it is confirmed"]
+pub struct Confirm(oneshot::Receiver<()>);
+
+impl Session {
+    /// Opens a channel for publishing.
+    ///
+    /// # Errors
+    /// If the broker refuses or is gone.
+    pub async fn publisher(self: &Arc<Self>) -> Result<Publisher, BrokerError> {
+        let channel = self.confirm_channel().await?;
+        let (requests, queue) = mpsc::channel(MOST_IN_FLIGHT);
+        self.tasks.spawn(own(self.clone(), channel, queue));
+        Ok(Publisher { requests })
+    }
+
+    pub(crate) async fn confirm_channel<T: Send + 'static>(&self) -> Result<ConfirmChannel<T>, BrokerError> {
+        let task = "open a channel";
+        match timeout(ANSWER_TIMEOUT, ConfirmChannel::open(&self.publishing)).await {
+            Ok(opened) => opened.map_err(BrokerError::amqp(task)),
+            Err(_) => Err(BrokerError::NoAnswer { task }),
+        }
+    }
+}
+
+impl Publisher {
+    /// Hands a message over, in order. Waits while 2000 are unconfirmed.
+    ///
+    /// # Errors
+    /// If the session has ended.
+    pub async fn publish(&self, publication: Publication) -> Result<Confirm, BrokerError> {
+        let (confirmed, confirm) = oneshot::channel();
+        let sent = self.requests.send(Request { publication, confirmed }).await;
+        sent.map(|()| Confirm(confirm)).map_err(|_| BrokerError::SessionEnded)
+    }
+}
+
+impl Confirm {
+    /// Waits for the confirm.
+    ///
+    /// # Errors
+    /// If the session ended before: the message may or may not have arrived.
+    pub async fn wait(self) -> Result<(), BrokerError> {
+        self.0.await.map_err(|_| BrokerError::SessionEnded)
+    }
+}
+
+async fn own(
+    session: Arc<Session>,
+    mut channel: ConfirmChannel<oneshot::Sender<()>>,
+    mut requests: mpsc::Receiver<Request>,
+) {
+    let mut batch = Vec::new();
+    let mut progress = Instant::now();
+    loop {
+        let room = MOST_IN_FLIGHT - channel.in_flight();
+        let waits = channel.in_flight() > 0;
+        tokio::select! {
+            () = session.ended() => return,
+            taken = requests.recv_many(&mut batch, room), if room > 0 => {
+                if taken == 0 {
+                    return drain(&session, channel).await;
+                }
+                if !waits {
+                    progress = Instant::now();
+                }
+                for request in batch.drain(..) {
+                    channel.publish(request.publication, request.confirmed);
+                }
+            }
+            confirmed = timeout(CONFIRM_TIMEOUT, channel.confirmed()), if waits => match confirmed {
+                Ok(Ok(tokens)) => {
+                    progress = Instant::now();
+                    tokens.into_iter().for_each(confirm);
+                }
+                Ok(Err(error)) => return session.fail(error),
+                Err(_) => {}
+            },
+        }
+        if session.is_blocked() {
+            progress = Instant::now();
+        } else if channel.in_flight() > 0 && progress.elapsed() > CONFIRM_TIMEOUT {
+            return session.fail("no publisher confirm in 30 s");
+        }
+    }
+}
+
+/// Nobody publishes any more: waits for the confirms that are due.
+async fn drain(session: &Session, mut channel: ConfirmChannel<oneshot::Sender<()>>) {
+    while channel.in_flight() > 0 {
+        tokio::select! {
+            () = session.ended() => return,
+            confirmed = channel.confirmed() => match confirmed {
+                Ok(tokens) => tokens.into_iter().for_each(confirm),
+                Err(error) => return session.fail(error),
+            },
+        }
+    }
+}
+
+fn confirm(token: oneshot::Sender<()>) {
+    // Whoever published may have gone: the message is in the broker all the same.
+    let _ = token.send(());
+}

@@ -1,0 +1,147 @@
+//! Exchanges and queues, declared idempotently. See ARCHITECTURE.md for what each is for.
+
+use std::time::Duration;
+
+use lapin::{
+    Channel, ExchangeKind,
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
+    types::{AMQPValue, FieldTable},
+};
+use posthorn_domain::id::WebhookId;
+
+use crate::{
+    broker::{Config, QueueType},
+    error::{BrokerError, not_found, precondition_failed},
+    names::Names,
+};
+
+/// How often a message may come back to a queue before the broker drops it. Given always, since
+/// brokers from 4.0 drop at 20; so high that our own treatment of such messages comes first.
+const DELIVERY_LIMIT: i64 = 1_000_000;
+
+/// Declares everything but the webhooks' queues.
+pub(crate) async fn declare(channel: &Channel, config: &Config) -> Result<(), BrokerError> {
+    let names = &config.names;
+    exchange(channel, &names.orphans(), ExchangeKind::Fanout, FieldTable::default()).await?;
+    queue(channel, &names.orphans(), arguments(QueueType::Quorum)).await?;
+    bind(channel, &names.orphans(), &names.orphans(), "").await?;
+
+    let mut alternate = FieldTable::default();
+    put_text(&mut alternate, "alternate-exchange", &names.orphans());
+    exchange(channel, &names.deliveries(), ExchangeKind::Direct, alternate).await?;
+
+    for delay in &config.retry_delays {
+        let name = names.retry(*delay);
+        exchange(channel, &name, ExchangeKind::Fanout, FieldTable::default()).await?;
+        queue(channel, &name, retry_arguments(names, *delay)).await?;
+        bind(channel, &name, &name, "").await?;
+    }
+
+    queue(channel, &names.journal(), arguments(QueueType::Quorum)).await?;
+    exchange(channel, &names.events(), ExchangeKind::Topic, FieldTable::default()).await?;
+    queue(channel, &names.router(), arguments(QueueType::Quorum)).await?;
+    bind(channel, &names.router(), &names.events(), "#").await
+}
+
+/// Declares a webhook's queue and binds it.
+pub(crate) async fn declare_webhook(
+    channel: &Channel,
+    config: &Config,
+    id: WebhookId,
+) -> Result<(), BrokerError> {
+    let name = config.names.webhook(id);
+    queue(channel, &name, arguments(config.queue_type)).await?;
+    bind(channel, &name, &config.names.deliveries(), &id.to_string()).await
+}
+
+/// Unbinds a webhook's queue: nothing new comes into it.
+pub(crate) async fn unbind_webhook(
+    channel: &Channel,
+    names: &Names,
+    id: WebhookId,
+) -> Result<(), BrokerError> {
+    let (queue, exchange, key) = (names.webhook(id), names.deliveries(), id.to_string());
+    let done = channel.queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default());
+    done.await.map_err(BrokerError::amqp("unbind a webhook's queue"))
+}
+
+/// Deletes a webhook's queue with all that it holds.
+pub(crate) async fn delete_webhook(
+    channel: &Channel,
+    names: &Names,
+    id: WebhookId,
+) -> Result<(), BrokerError> {
+    let deleted = channel.queue_delete(names.webhook(id).into(), QueueDeleteOptions::default()).await;
+    match deleted {
+        Ok(_) => Ok(()),
+        Err(error) if not_found(&error).is_some() => Ok(()),
+        Err(source) => Err(BrokerError::Amqp { task: "delete a webhook's queue", source }),
+    }
+}
+
+/// How many messages wait in a webhook's queue; `None` if there is no such queue.
+pub(crate) async fn waiting(
+    channel: &Channel,
+    names: &Names,
+    id: WebhookId,
+) -> Result<Option<u32>, BrokerError> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+    match channel.queue_declare(names.webhook(id).into(), options, FieldTable::default()).await {
+        Ok(queue) => Ok(Some(queue.message_count())),
+        Err(error) if not_found(&error).is_some() => Ok(None),
+        Err(source) => Err(BrokerError::Amqp { task: "look at a webhook's queue", source }),
+    }
+}
+
+fn arguments(kind: QueueType) -> FieldTable {
+    let mut table = FieldTable::default();
+    put_text(&mut table, "x-queue-type", kind.name());
+    if kind == QueueType::Quorum {
+        table.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
+    }
+    table
+}
+
+/// No dead-letter routing key: the message keeps its own, the webhook's id.
+fn retry_arguments(names: &Names, delay: Duration) -> FieldTable {
+    let mut table = arguments(QueueType::Quorum);
+    let millis = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+    table.insert("x-message-ttl".into(), AMQPValue::LongLongInt(millis));
+    put_text(&mut table, "x-dead-letter-exchange", &names.deliveries());
+    put_text(&mut table, "x-dead-letter-strategy", "at-least-once");
+    put_text(&mut table, "x-overflow", "reject-publish");
+    table
+}
+
+fn put_text(table: &mut FieldTable, name: &str, value: &str) {
+    table.insert(name.into(), AMQPValue::LongString(value.into()));
+}
+
+async fn exchange(
+    channel: &Channel,
+    name: &str,
+    kind: ExchangeKind,
+    arguments: FieldTable,
+) -> Result<(), BrokerError> {
+    let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    let declared = channel.exchange_declare(name.into(), kind, options, arguments).await;
+    declared.map_err(|error| differs(error, "exchange", name, "declare an exchange"))
+}
+
+async fn queue(channel: &Channel, name: &str, arguments: FieldTable) -> Result<(), BrokerError> {
+    let declared = channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments).await;
+    declared.map(|_| ()).map_err(|error| differs(error, "queue", name, "declare a queue"))
+}
+
+async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), BrokerError> {
+    let options = QueueBindOptions::default();
+    let bound = channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default());
+    bound.await.map_err(BrokerError::amqp("bind a queue"))
+}
+
+fn differs(error: lapin::Error, kind: &str, name: &str, task: &'static str) -> BrokerError {
+    match precondition_failed(&error) {
+        Some(broker_says) => BrokerError::Differs { what: format!("{kind} `{name}`"), broker_says },
+        None => BrokerError::Amqp { task, source: error },
+    }
+}
