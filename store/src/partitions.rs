@@ -1,0 +1,125 @@
+//! Partitions by day: made ahead, and dropped when they are older than the retention.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use deadpool_postgres::Transaction;
+use jiff::{ToSpan, civil::Date};
+
+use crate::{connect::Store, error::StoreError};
+
+/// The partitioned tables.
+const TABLES: [&str; 4] = ["events", "attempts", "rejected_events", "dropped_deliveries"];
+const PARTITION_LOCK: i64 = 0x7057_4852_0002;
+/// How many days ahead partitions are made.
+const DAYS_AHEAD: i32 = 3;
+
+/// The days whose partitions this process has seen.
+#[derive(Default)]
+pub(crate) struct KnownDays(Mutex<HashSet<Date>>);
+
+impl KnownDays {
+    fn without(&self, days: impl IntoIterator<Item = Date>) -> Vec<Date> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        days.into_iter().filter(|day| !known.contains(day)).collect()
+    }
+
+    fn add(&self, days: &[Date]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(days);
+    }
+
+    pub(crate) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Store {
+    /// Makes the partitions of these days where they are missing.
+    pub(crate) async fn ensure_days(&self, days: impl IntoIterator<Item = Date>) -> Result<(), StoreError> {
+        let missing = self.known_days.without(days);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let task = StoreError::query("make a partition");
+        let mut client = self.client().await?;
+        let made = async {
+            let transaction = client.transaction().await?;
+            lock(&transaction).await?;
+            for day in &missing {
+                for table in TABLES {
+                    transaction.batch_execute(&creation(table, *day)).await?;
+                }
+            }
+            transaction.commit().await
+        };
+        made.await.map_err(task)?;
+        self.known_days.add(&missing);
+        Ok(())
+    }
+
+    /// Makes the partitions of today and the next days, and drops those of days before `oldest`.
+    /// Returns the names of the dropped.
+    pub(crate) async fn maintain_partitions(
+        &self,
+        today: Date,
+        oldest: Date,
+    ) -> Result<Vec<String>, StoreError> {
+        self.ensure_days((-1..=DAYS_AHEAD).map(|ahead| today.saturating_add(ahead.days()))).await?;
+        let mut client = self.client().await?;
+        let dropped = async {
+            let transaction = client.transaction().await?;
+            lock(&transaction).await?;
+            let query = "SELECT child.relname FROM pg_inherits
+                         JOIN pg_class child ON child.oid = inhrelid
+                         WHERE inhparent = ANY ($1::text[]::regclass[]) ORDER BY 1";
+            let rows = transaction.query(query, &[&TABLES.as_slice()]).await?;
+            let names = rows.iter().map(|row| row.get::<_, String>(0));
+            let old: Vec<_> = names.filter(|name| day_of(name).is_some_and(|day| day < oldest)).collect();
+            for name in &old {
+                transaction.batch_execute(&format!("DROP TABLE \"{name}\"")).await?;
+            }
+            transaction.commit().await?;
+            Ok(old)
+        };
+        let dropped = dropped.await.map_err(StoreError::query("drop old partitions"))?;
+        if !dropped.is_empty() {
+            self.known_days.forget();
+        }
+        Ok(dropped)
+    }
+}
+
+async fn lock(transaction: &Transaction<'_>) -> Result<u64, tokio_postgres::Error> {
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&PARTITION_LOCK]).await
+}
+
+fn creation(table: &str, day: Date) -> String {
+    let next = day.saturating_add(1.day());
+    let name = partition(table, day);
+    format!("CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ('{day}') TO ('{next}')")
+}
+
+fn partition(table: &str, day: Date) -> String {
+    format!("{table}_{}", day.strftime("%Y%m%d"))
+}
+
+fn day_of(partition: &str) -> Option<Date> {
+    let (_, digits) = partition.rsplit_once('_')?;
+    Date::strptime("%Y%m%d", digits).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_named_after_its_day() {
+        let day = jiff::civil::date(2026, 11, 3);
+        assert_eq!(partition("rejected_events", day), "rejected_events_20261103");
+        assert_eq!(day_of("rejected_events_20261103"), Some(day));
+        assert_eq!(day_of("rejected_events"), None);
+        assert!(creation("events", day).ends_with("FROM ('2026-11-03') TO ('2026-11-04')"));
+    }
+}

@@ -1,0 +1,176 @@
+//! Writes the journal: one transaction for all that has gathered, idempotent under redelivery.
+//!
+//! Rows are sorted by their keys before they are written, so that two recorders that write the same
+//! rows wait for each other instead of deadlocking.
+
+use std::collections::BTreeMap;
+
+use deadpool_postgres::Transaction;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use posthorn_domain::{
+    id::WebhookId,
+    journal::{Attempted, Consequence, Dropped, Entry, Rejected, Routed},
+    outcome::Outcome,
+    webhook::DisabledReason,
+};
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use crate::{connect::Store, error::StoreError};
+
+mod rows;
+
+/// What recording changed besides adding rows.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// The webhooks that were disabled, each exactly once however often it is recorded.
+    pub disabled: Vec<Disabled>,
+}
+
+/// A webhook was disabled.
+#[derive(Debug)]
+pub struct Disabled {
+    /// Which.
+    pub webhook_id: WebhookId,
+    /// Why.
+    pub reason: DisabledReason,
+    /// The event whose delivery failed.
+    pub event_id: String,
+}
+
+impl Store {
+    /// Writes entries in one transaction.
+    ///
+    /// # Errors
+    /// If the database refuses, which changes nothing, or is gone, which may have changed all:
+    /// recording the same again is harmless.
+    pub async fn record(&self, entries: &[Entry]) -> Result<Recorded, StoreError> {
+        self.ensure_days(entries.iter().map(day)).await?;
+        let mut client = self.client().await?;
+        let recorded = async {
+            let transaction = client.transaction().await?;
+            let mut sorted = Sorted::default();
+            entries.iter().for_each(|entry| sorted.add(entry));
+            rows::events(&transaction, &mut sorted.routed).await?;
+            rows::attempts(&transaction, &mut sorted.attempted).await?;
+            rows::rejected(&transaction, &mut sorted.rejected).await?;
+            rows::dropped(&transaction, &mut sorted.dropped).await?;
+            rows::health(&transaction, &sorted.attempted).await?;
+            let disabled = disable(&transaction, &sorted.attempted).await?;
+            transaction.commit().await?;
+            Ok(Recorded { disabled })
+        };
+        let recorded = recorded.await.map_err(StoreError::query("record what happened"));
+        if recorded.as_ref().is_err_and(StoreError::is_about_the_data) {
+            // A partition that another recorder dropped looks like this.
+            self.known_days.forget();
+        }
+        recorded
+    }
+}
+
+#[derive(Default)]
+struct Sorted<'a> {
+    routed: Vec<&'a Routed>,
+    attempted: Vec<&'a Attempted>,
+    rejected: Vec<&'a Rejected>,
+    dropped: Vec<&'a Dropped>,
+}
+
+impl<'a> Sorted<'a> {
+    fn add(&mut self, entry: &'a Entry) {
+        match entry {
+            Entry::Routed(routed) => self.routed.push(routed),
+            Entry::Attempted(attempted) => self.attempted.push(attempted),
+            Entry::Rejected(rejected) => self.rejected.push(rejected),
+            Entry::Dropped(dropped) => self.dropped.push(dropped),
+        }
+    }
+}
+
+fn day(entry: &Entry) -> Date {
+    day_of(match entry {
+        Entry::Routed(routed) => routed.received_at,
+        Entry::Attempted(attempted) => attempted.started_at,
+        Entry::Rejected(rejected) => rejected.rejected_at,
+        Entry::Dropped(dropped) => dropped.dropped_at,
+    })
+}
+
+fn day_of(time: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(time).date()
+}
+
+/// Disables webhooks where a delivery has failed for good and their policy says so. The conditions
+/// stand in the statement, so that of many recorders one disables, and only in the attempt's epoch.
+async fn disable(
+    transaction: &Transaction<'_>,
+    attempted: &[&Attempted],
+) -> Result<Vec<Disabled>, tokio_postgres::Error> {
+    let mut failed = BTreeMap::new();
+    for attempted in attempted {
+        let reason = match attempted.consequence {
+            Consequence::GiveUp => DisabledReason::Exhausted,
+            Consequence::DisableNow => DisabledReason::Gone,
+            Consequence::Succeed | Consequence::Retry(_) => continue,
+        };
+        failed.entry((attempted.webhook_id, attempted.id)).or_insert((reason, *attempted));
+    }
+    let mut disabled = Vec::new();
+    for ((webhook_id, attempt_id), (reason, attempted)) in failed {
+        if disable_one(transaction, attempt_id, reason, attempted).await? {
+            disabled.push(Disabled { webhook_id, reason, event_id: attempted.event_id.clone() });
+        }
+    }
+    Ok(disabled)
+}
+
+async fn disable_one(
+    transaction: &Transaction<'_>,
+    attempt_id: Uuid,
+    reason: DisabledReason,
+    attempted: &Attempted,
+) -> Result<bool, tokio_postgres::Error> {
+    let update = "UPDATE webhooks SET state = 'disabled', disabled_reason = $3, disabled_at = $4,
+                         disabled_outcome = $5
+                  WHERE id = $1 AND epoch = $2 AND state IN ('enabled', 'paused')
+                    AND ($3 = 'gone' OR disable_policy = 'exhausted'
+                         OR NOT EXISTS (SELECT FROM webhook_health
+                                        WHERE webhook_id = $1 AND last_accepted_at >= $6))";
+    let ended_at = attempted.started_at.saturating_add(attempted.duration).unwrap_or(attempted.started_at);
+    let epoch = rows::signed(attempted.epoch);
+    let outcome = Json(outcome(attempted));
+    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 6] = [
+        &attempted.webhook_id.0,
+        &epoch,
+        &reason.to_string(),
+        &ended_at,
+        &outcome,
+        &attempted.first_attempt_at,
+    ];
+    let disabled = transaction.execute(update, &params).await? == 1;
+    if disabled {
+        let update = "UPDATE attempts SET step = 'disable' WHERE started_on = $1 AND id = $2";
+        transaction.execute(update, &[&day_of(attempted.started_at), &attempt_id]).await?;
+    }
+    Ok(disabled)
+}
+
+/// The outcome as people see it beside a disabled webhook.
+fn outcome(attempted: &Attempted) -> serde_json::Value {
+    let (class, error) = match &attempted.outcome {
+        Outcome::Unreachable { class, error } => (Some(class.label()), Some(rows::clean(error))),
+        Outcome::Accepted { .. } | Outcome::Refused { .. } | Outcome::Gone | Outcome::Interrupted => {
+            (None, None)
+        }
+    };
+    serde_json::json!({
+        "outcome": attempted.outcome.label(),
+        "status": attempted.outcome.status(),
+        "unreachable_class": class,
+        "error": error,
+        "event_id": attempted.event_id,
+        "attempt": attempted.attempt,
+        "response_body": rows::clean(&attempted.response_body),
+    })
+}

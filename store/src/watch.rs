@@ -1,0 +1,236 @@
+//! Watches all webhooks: who watches knows every change within moments of its commit.
+//!
+//! Notifications tell which webhook to look at; at the start, after every reconnection and every
+//! few seconds all revisions are compared, so that nothing depends on a notification. What cannot be
+//! fetched stays as it was: a failing database never looks like an empty one.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use posthorn_domain::{
+    id::WebhookId,
+    keyring::Sealed,
+    webhook::{LiveSecret, State, Webhook},
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_postgres::{Client, Row};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{error::StoreError, webhooks};
+
+mod listen;
+
+use listen::Listener;
+
+/// How often all revisions are compared.
+const COMPARE_EVERY: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How many webhooks are fetched at a time.
+const CHUNK: usize = 1000;
+
+/// What a watcher wants to know of each webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// All but secrets, for matching.
+    Rules,
+    /// All, for delivering.
+    Secrets,
+}
+
+/// Something about a webhook has changed.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// It is new, or different.
+    Put(Arc<Webhook>),
+    /// It was deleted.
+    Gone(WebhookId),
+}
+
+/// What a watcher is told.
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// What has changed.
+    pub changes: Vec<Change>,
+    /// Whether this comes of comparing everything: what is not known after it did not exist before.
+    pub compared: bool,
+}
+
+/// Keeps a watcher up to date.
+pub struct Watch {
+    url: String,
+    wants: Wants,
+    changes: mpsc::Sender<Update>,
+    missing: Arc<Mutex<Option<String>>>,
+}
+
+impl Watch {
+    /// A watch that sends what changes to `changes`, first of all everything.
+    pub fn new(url: &str, wants: Wants, changes: mpsc::Sender<Update>) -> Self {
+        let missing = Some("the webhooks have not been loaded from PostgreSQL".to_owned());
+        Self { url: url.to_owned(), wants, changes, missing: Arc::new(Mutex::new(missing)) }
+    }
+
+    /// Tells what keeps the webhooks from being known, in words; `None` once they were loaded. A
+    /// database that goes away later is not missed: what is known stays in force.
+    pub fn missing(&self) -> impl Fn() -> Option<String> + Send + Sync + 'static {
+        let missing = self.missing.clone();
+        move || missing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Watches until `stop`, reconnecting by itself.
+    ///
+    /// # Errors
+    /// Only if the URL is none.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), StoreError> {
+        let mut known = HashMap::new();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let started = Instant::now();
+            let Some(Err(error)) = stop.run_until_cancelled(self.follow(&mut known)).await else {
+                return Ok(());
+            };
+            if let StoreError::BadUrl(_) | StoreError::Tls(_) = error {
+                return Err(error);
+            }
+            if started.elapsed() > LONGEST_PAUSE {
+                pause = Duration::from_millis(100);
+            }
+            let said = error.told();
+            tracing::warn!(
+                "cannot follow the webhooks in PostgreSQL ({said}), trying again in {} ms",
+                pause.as_millis()
+            );
+            if let Some(missing) = &mut *self.missing.lock().unwrap_or_else(PoisonError::into_inner) {
+                *missing = format!("the webhooks have not been loaded from PostgreSQL: {said}");
+            }
+            if stop.run_until_cancelled(sleep(pause)).await.is_none() {
+                return Ok(());
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Follows the webhooks on one connection; returns only in order to report why it cannot.
+    async fn follow(&self, known: &mut HashMap<WebhookId, i64>) -> Result<(), StoreError> {
+        let mut listener = Listener::connect(&self.url).await?;
+        self.compare(&listener.client, known).await?;
+        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut next = Instant::now() + COMPARE_EVERY;
+        loop {
+            tokio::select! {
+                changed = listener.changed() => {
+                    let changes = self.fetch(&listener.client, known, changed?).await?;
+                    self.send(Update { changes, compared: false }).await;
+                }
+                () = sleep_until(next) => {
+                    self.compare(&listener.client, known).await?;
+                    next = Instant::now() + COMPARE_EVERY;
+                }
+            }
+        }
+    }
+
+    /// Compares every revision with the known ones and fetches what differs.
+    async fn compare(&self, client: &Client, known: &mut HashMap<WebhookId, i64>) -> Result<(), StoreError> {
+        let task = "compare the webhooks";
+        let query = client.query("SELECT id, revision FROM webhooks WHERE state <> 'deleted'", &[]);
+        let rows = timeout(ANSWER_TIMEOUT, query).await.map_err(|_| StoreError::NoAnswer { task })?;
+        let rows = rows.map_err(StoreError::query(task))?;
+        let current: HashMap<_, i64> = rows.iter().map(|row| (WebhookId(row.get(0)), row.get(1))).collect();
+        let gone = known.keys().filter(|id| !current.contains_key(id));
+        let different =
+            current.iter().filter(|(id, revision)| known.get(id) != Some(revision)).map(|(id, _)| id);
+        let changed: HashSet<_> = gone.chain(different).copied().collect();
+        let changes = self.fetch(client, known, changed).await?;
+        self.send(Update { changes, compared: true }).await;
+        Ok(())
+    }
+
+    /// Fetches these webhooks and tells what has become of each.
+    async fn fetch(
+        &self,
+        client: &Client,
+        known: &mut HashMap<WebhookId, i64>,
+        ids: HashSet<WebhookId>,
+    ) -> Result<Vec<Change>, StoreError> {
+        let ids: Vec<_> = ids.into_iter().collect();
+        let mut changes = Vec::with_capacity(ids.len());
+        let mut revisions = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            let mut absent: HashSet<_> = chunk.iter().copied().collect();
+            for row in self.rows(client, chunk).await? {
+                let id = WebhookId(row.get("id"));
+                absent.remove(&id);
+                revisions.push((id, Some(row.get("revision"))));
+                match read(&row) {
+                    Ok(webhook) => changes.push(Change::Put(Arc::new(webhook))),
+                    Err(error) => tracing::error!("{}: it stays as it was", error.told()),
+                }
+            }
+            revisions.extend(absent.iter().map(|id| (*id, None)));
+            changes.extend(absent.into_iter().map(Change::Gone));
+        }
+        for (id, revision) in revisions {
+            match revision {
+                Some(revision) => known.insert(id, revision),
+                None => known.remove(&id),
+            };
+        }
+        Ok(changes)
+    }
+
+    async fn rows(&self, client: &Client, ids: &[WebhookId]) -> Result<Vec<Row>, StoreError> {
+        let task = "fetch webhooks";
+        let secrets = match self.wants {
+            Wants::Rules => "'{}'::text[] AS key_ids, '{}'::bytea[] AS sealed, '{}'::timestamptz[] AS expiries",
+            Wants::Secrets => {
+                "ARRAY(SELECT key_id FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC) AS key_ids,
+                 ARRAY(SELECT sealed FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC) AS sealed,
+                 ARRAY(SELECT expires_at FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC)
+                     AS expiries"
+            }
+        };
+        let query = format!(
+            "SELECT id, url, rules, state, epoch, timeout_ms, max_in_flight, disable_policy, revision, {secrets}
+             FROM webhooks WHERE state <> 'deleted' AND id = ANY($1)"
+        );
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let rows = timeout(ANSWER_TIMEOUT, client.query(&query, &[&ids])).await;
+        rows.map_err(|_| StoreError::NoAnswer { task })?.map_err(StoreError::query(task))
+    }
+
+    async fn send(&self, update: Update) {
+        // If the watcher has gone, so shall we, when told to stop.
+        let _ = self.changes.send(update).await;
+    }
+}
+
+fn read(row: &Row) -> Result<Webhook, StoreError> {
+    let id = WebhookId(row.get("id"));
+    let unreadable = |problem: String| StoreError::Unreadable { id, problem };
+    let key_ids: Vec<String> = row.get("key_ids");
+    let sealed: Vec<Vec<u8>> = row.get("sealed");
+    let expiries: Vec<Option<jiff::Timestamp>> = row.get("expiries");
+    let secrets = key_ids.into_iter().zip(sealed).zip(expiries);
+    let secrets = secrets
+        .map(|((key_id, bytes), expires_at)| LiveSecret { sealed: Sealed { key_id, bytes }, expires_at });
+    Ok(Webhook {
+        id,
+        url: row.get("url"),
+        rules: webhooks::read_rules(&row.get("rules")).map_err(unreadable)?,
+        state: row.get::<_, &str>("state").parse::<State>().map_err(unreadable)?,
+        epoch: webhooks::read_epoch(row),
+        timeout: webhooks::read_timeout(row),
+        max_in_flight: webhooks::read_in_flight(row),
+        disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
+        secrets: secrets.collect(),
+    })
+}

@@ -1,0 +1,277 @@
+//! Webhooks and their secrets.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use posthorn_domain::{
+    id::WebhookId,
+    keyring::Sealed,
+    rule::Rule,
+    webhook::{Condition, DisablePolicy, DisabledReason, State},
+};
+use serde_json::Value;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{connect::Store, error::StoreError};
+
+/// A webhook as its owner describes it.
+#[derive(Debug, Clone)]
+pub struct NewWebhook {
+    /// Its id: a fresh UUIDv7.
+    pub id: WebhookId,
+    /// What people call it.
+    pub name: String,
+    /// Where deliveries go; already checked against the address policy.
+    pub url: String,
+    /// Which events it wants.
+    pub rules: Vec<Rule>,
+    /// The deadline of an attempt.
+    pub timeout: Duration,
+    /// How many attempts each dispatcher makes at a time.
+    pub max_in_flight: u16,
+    /// What disables it.
+    pub disable_policy: DisablePolicy,
+}
+
+/// A webhook as people look at it.
+#[derive(Debug, Clone)]
+pub struct WebhookRecord {
+    /// What its owner said.
+    pub described: NewWebhook,
+    /// Its state; never deleted.
+    pub state: State,
+    /// Why it is disabled.
+    pub disabled_reason: Option<DisabledReason>,
+    /// Since when.
+    pub disabled_at: Option<Timestamp>,
+    /// The outcome of the attempt that disabled it.
+    pub disabled_outcome: Option<Value>,
+    /// Its epoch.
+    pub epoch: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+    /// When an attempt was accepted last.
+    pub last_accepted_at: Option<Timestamp>,
+    /// When an attempt failed last.
+    pub last_failed_at: Option<Timestamp>,
+}
+
+impl WebhookRecord {
+    /// Its state as people see it.
+    pub fn condition(&self) -> Condition {
+        Condition::of(self.state, self.last_accepted_at, self.last_failed_at)
+            .expect("queries leave deleted webhooks out")
+    }
+}
+
+const SELECT: &str =
+    "SELECT id, name, url, rules, timeout_ms, max_in_flight, disable_policy, state, disabled_reason,
+       disabled_at, disabled_outcome, epoch, created_at, updated_at, last_accepted_at, last_failed_at
+FROM webhooks LEFT JOIN webhook_health ON webhook_id = id
+WHERE state <> 'deleted'";
+
+impl Store {
+    /// Makes a webhook with its first secret.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn add_webhook(&self, webhook: &NewWebhook, secret: &Sealed) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let added = async {
+            let transaction = client.transaction().await?;
+            let insert =
+                "INSERT INTO webhooks (id, name, url, rules, timeout_ms, max_in_flight, disable_policy)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7)";
+            let rules = serde_json::to_value(&webhook.rules).expect("rules always serialize");
+            let timeout = webhook.timeout.as_millis() as i32;
+            let policy = webhook.disable_policy.to_string();
+            let in_flight = i32::from(webhook.max_in_flight);
+            transaction
+                .execute(
+                    insert,
+                    &[&webhook.id.0, &webhook.name, &webhook.url, &rules, &timeout, &in_flight, &policy],
+                )
+                .await?;
+            let insert =
+                "INSERT INTO webhook_secrets (id, webhook_id, key_id, sealed) VALUES ($1, $2, $3, $4)";
+            let secret_id = Uuid::now_v7();
+            transaction.execute(insert, &[&secret_id, &webhook.id.0, &secret.key_id, &secret.bytes]).await?;
+            transaction.commit().await
+        };
+        added.await.map_err(StoreError::query("add the webhook"))
+    }
+
+    /// All webhooks, the oldest first.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn webhooks(&self) -> Result<Vec<WebhookRecord>, StoreError> {
+        let client = self.client().await?;
+        let rows = client.query(&format!("{SELECT} ORDER BY id"), &[]).await;
+        rows.map_err(StoreError::query("list the webhooks"))?.iter().map(read).collect()
+    }
+
+    /// One webhook.
+    ///
+    /// # Errors
+    /// If there is none with this id.
+    pub async fn webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+        let client = self.client().await?;
+        let row = client.query_opt(&format!("{SELECT} AND id = $1"), &[&id.0]).await;
+        let row = row.map_err(StoreError::query("look the webhook up"))?;
+        read(&row.ok_or(StoreError::UnknownWebhook(id))?)
+    }
+
+    /// Enables a disabled webhook in a new epoch: attempts of what waits count from 1. An enabled one
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// If it is unknown or paused.
+    pub async fn enable_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+        let update = "UPDATE webhooks SET state = 'enabled', epoch = epoch + 1, disabled_reason = NULL,
+                      disabled_at = NULL, disabled_outcome = NULL WHERE id = $1 AND state = 'disabled'";
+        self.change(id, update, State::Enabled, "resume it instead").await
+    }
+
+    /// Disables a webhook because an operator says so.
+    ///
+    /// # Errors
+    /// If it is unknown.
+    pub async fn disable_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+        let update =
+            "UPDATE webhooks SET state = 'disabled', disabled_reason = 'operator', disabled_at = now()
+                      WHERE id = $1 AND state IN ('enabled', 'paused')";
+        self.change(id, update, State::Disabled, "nothing to do").await
+    }
+
+    /// Pauses an enabled webhook.
+    ///
+    /// # Errors
+    /// If it is unknown or disabled.
+    pub async fn pause_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+        let update = "UPDATE webhooks SET state = 'paused' WHERE id = $1 AND state = 'enabled'";
+        self.change(id, update, State::Paused, "it gets nothing anyway").await
+    }
+
+    /// Resumes a paused webhook.
+    ///
+    /// # Errors
+    /// If it is unknown or disabled.
+    pub async fn resume_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+        let update = "UPDATE webhooks SET state = 'enabled' WHERE id = $1 AND state = 'paused'";
+        self.change(id, update, State::Enabled, "enable it instead").await
+    }
+
+    /// Deletes a webhook. Its queue goes after a grace, see [`Janitor`](crate::Janitor).
+    ///
+    /// # Errors
+    /// If it is unknown.
+    pub async fn delete_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+        let was = self.webhook(id).await?;
+        let client = self.client().await?;
+        let update = "UPDATE webhooks SET state = 'deleted', deleted_at = now(), disabled_reason = NULL,
+                      disabled_at = NULL, disabled_outcome = NULL WHERE id = $1 AND state <> 'deleted'";
+        client.execute(update, &[&id.0]).await.map_err(StoreError::query("delete the webhook"))?;
+        Ok(was)
+    }
+
+    /// Gives a webhook a new secret. The current one goes on signing beside it for `overlap`; one
+    /// from an earlier rotation ends now.
+    ///
+    /// # Errors
+    /// If the webhook is unknown.
+    pub async fn rotate_secret(
+        &self,
+        id: WebhookId,
+        secret: &Sealed,
+        overlap: Duration,
+    ) -> Result<WebhookRecord, StoreError> {
+        let mut client = self.client().await?;
+        let rotated = async {
+            let transaction = client.transaction().await?;
+            // The update comes first: its lock makes rotations of one webhook wait for each other.
+            let update = "UPDATE webhooks SET updated_at = now() WHERE id = $1 AND state <> 'deleted'";
+            if transaction.execute(update, &[&id.0]).await? == 0 {
+                return Ok(());
+            }
+            let end = "DELETE FROM webhook_secrets WHERE webhook_id = $1 AND expires_at IS NOT NULL";
+            transaction.execute(end, &[&id.0]).await?;
+            let expire = "UPDATE webhook_secrets SET expires_at = now() + $2 * interval '1 second'
+                          WHERE webhook_id = $1";
+            transaction.execute(expire, &[&id.0, &overlap.as_secs_f64()]).await?;
+            let insert =
+                "INSERT INTO webhook_secrets (id, webhook_id, key_id, sealed) VALUES ($1, $2, $3, $4)";
+            transaction.execute(insert, &[&Uuid::now_v7(), &id.0, &secret.key_id, &secret.bytes]).await?;
+            transaction.commit().await
+        };
+        rotated.await.map_err(StoreError::query("rotate the secret"))?;
+        drop(client);
+        self.webhook(id).await
+    }
+
+    /// Runs a change of state and tells what became of it: done, already so, or not possible.
+    async fn change(
+        &self,
+        id: WebhookId,
+        update: &str,
+        wanted: State,
+        advice: &'static str,
+    ) -> Result<WebhookRecord, StoreError> {
+        let client = self.client().await?;
+        client.execute(update, &[&id.0]).await.map_err(StoreError::query("change the webhook"))?;
+        drop(client);
+        let webhook = self.webhook(id).await?;
+        match webhook.state == wanted {
+            true => Ok(webhook),
+            false => Err(StoreError::WrongState { id, state: webhook.state.to_string(), advice }),
+        }
+    }
+}
+
+fn read(row: &Row) -> Result<WebhookRecord, StoreError> {
+    let id = WebhookId(row.get("id"));
+    let unreadable = |problem: String| StoreError::Unreadable { id, problem };
+    let reason: Option<&str> = row.get("disabled_reason");
+    Ok(WebhookRecord {
+        described: NewWebhook {
+            id,
+            name: row.get("name"),
+            url: row.get("url"),
+            rules: read_rules(&row.get("rules")).map_err(unreadable)?,
+            timeout: read_timeout(row),
+            max_in_flight: read_in_flight(row),
+            disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
+        },
+        state: row.get::<_, &str>("state").parse().map_err(unreadable)?,
+        disabled_reason: reason.map(str::parse).transpose().map_err(unreadable)?,
+        disabled_at: row.get("disabled_at"),
+        disabled_outcome: row.get("disabled_outcome"),
+        epoch: read_epoch(row),
+        created_at: row.get("created_at"),
+        updated_at: row.get("updated_at"),
+        last_accepted_at: row.get("last_accepted_at"),
+        last_failed_at: row.get("last_failed_at"),
+    })
+}
+
+pub(crate) fn read_rules(rules: &Value) -> Result<Vec<Rule>, String> {
+    Rule::read_list(rules).map_err(|problems| {
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        format!("its rules are wrong at {}", told.join("; "))
+    })
+}
+
+pub(crate) fn read_timeout(row: &Row) -> Duration {
+    Duration::from_millis(row.get::<_, i32>("timeout_ms").unsigned_abs().into())
+}
+
+pub(crate) fn read_in_flight(row: &Row) -> u16 {
+    row.get::<_, i32>("max_in_flight").clamp(1, 1000) as u16
+}
+
+pub(crate) fn read_epoch(row: &Row) -> u32 {
+    row.get::<_, i32>("epoch").unsigned_abs()
+}
