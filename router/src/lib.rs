@@ -1,0 +1,88 @@
+//! The router: matches each event with all enabled webhooks and publishes a delivery for each that
+//! wants it.
+//!
+//! An event is acknowledged only after the broker has confirmed all its deliveries and its journal
+//! entry. A crash between any two lines routes it again: receivers see the same `webhook-id` twice.
+
+mod declare;
+mod directory;
+mod events;
+mod metrics;
+mod orphans;
+
+use std::sync::Arc;
+
+use posthorn_broker::{Broker, BrokerError, Session};
+use posthorn_store::Update;
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use directory::Directory;
+
+/// Settings of the router.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Events held unacknowledged.
+    pub prefetch: u16,
+    /// The largest event; larger ones are rejected.
+    pub most_event_bytes: usize,
+}
+
+/// Routes events until `stop`, session after session.
+///
+/// # Errors
+/// Those of the broker that trying again cannot mend.
+pub async fn run(
+    broker: Arc<Broker>,
+    updates: mpsc::Receiver<Update>,
+    settings: Settings,
+    stop: CancellationToken,
+) -> Result<(), BrokerError> {
+    metrics::describe();
+    let directory = Arc::new(Directory::default());
+    let tasks = TaskTracker::new();
+    tasks.spawn(directory.clone().follow(updates, stop.clone()));
+    // An empty index is not "nobody wants it": nothing is routed before the webhooks are known.
+    let routed = async {
+        if stop.run_until_cancelled(directory.loaded()).await.is_none() {
+            return Ok(());
+        }
+        while let Some(session) = broker.session("router", &stop).await? {
+            if let Err(error) = serve(&session, &directory, settings, &stop).await {
+                session.fail(error);
+            }
+            session.close().await;
+        }
+        Ok(())
+    };
+    let routed = routed.await;
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    routed
+}
+
+/// Routes events on one session until it ends or `stop`.
+async fn serve(
+    session: &Arc<Session>,
+    directory: &Arc<Directory>,
+    settings: Settings,
+    stop: &CancellationToken,
+) -> Result<(), BrokerError> {
+    let halt = stop.child_token();
+    let events = events::run(session, directory, settings, &halt);
+    let orphans = orphans::run(session, directory, &halt);
+    let declaring = declare::run(session, directory, &halt);
+    let (events, orphans, declaring) =
+        tokio::join!(or_halt(events, &halt), or_halt(orphans, &halt), or_halt(declaring, &halt),);
+    events.and(orphans).and(declaring)
+}
+
+/// One that ends takes the others with it.
+async fn or_halt(
+    work: impl Future<Output = Result<(), BrokerError>>,
+    halt: &CancellationToken,
+) -> Result<(), BrokerError> {
+    let _halt = halt.clone().drop_guard();
+    work.await
+}

@@ -1,0 +1,117 @@
+//! Orphans: deliveries and returning retries whose webhook has no queue.
+//!
+//! Either the queue is not there yet, or no longer: then it is declared and the delivery published
+//! again. Or the webhook is gone: then the delivery is journalled and dropped.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use posthorn_broker::{BrokerError, Journal, Message, Publisher, Received, Session};
+use posthorn_domain::{
+    id::WebhookId,
+    journal::{Dropped, Entry, Rejected},
+};
+use tokio::time::sleep;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::{directory::Directory, metrics};
+
+const PREFETCH: u16 = 100;
+/// Time for the broker to tell the consumers of a deleted queue. Where it is declared again sooner,
+/// brokers (seen with 3.10) move the consumers to the new queue without a word and then deliver
+/// nothing to them.
+const BEFORE_DECLARING: Duration = Duration::from_millis(500);
+
+/// Looks after orphans until the session ends or `halt`.
+pub(crate) async fn run(
+    session: &Arc<Session>,
+    directory: &Arc<Directory>,
+    halt: &CancellationToken,
+) -> Result<(), BrokerError> {
+    let publisher = session.publisher().await?;
+    let journal = session.journal().await?;
+    let channel = session.consumer_channel().await?;
+    let mut source = channel.consume(&session.names().orphans(), PREFETCH).await?;
+    let carers = TaskTracker::new();
+    let taking = async {
+        while let Some(received) = source.next().await {
+            let care = care(session.clone(), directory.clone(), publisher.clone(), journal.clone(), received);
+            let halt = halt.clone();
+            carers.spawn(async move {
+                // What is not done by then comes back to another router.
+                if let Some(Err(error)) = halt.run_until_cancelled(care).await {
+                    tracing::warn!("cannot look after an orphaned delivery: {error}");
+                }
+            });
+        }
+    };
+    tokio::select! {
+        () = taking => {}
+        () = session.ended() => {}
+        () = halt.cancelled() => {}
+    }
+    if session.is_open() {
+        source.cancel().await;
+    }
+    carers.close();
+    carers.wait().await;
+    channel.flush().await
+}
+
+async fn care(
+    session: Arc<Session>,
+    directory: Arc<Directory>,
+    publisher: Publisher,
+    journal: Journal,
+    received: Received,
+) -> Result<(), BrokerError> {
+    let message = received.message;
+    match message.webhook_id() {
+        None => journal.write(unaddressed(message)).await?,
+        Some(id) if exists(&directory, id).await => {
+            sleep(BEFORE_DECLARING).await;
+            session.declare_webhook(id).await?;
+            let names = session.names();
+            let delivery = names.delivery(id, &message.message_id, message.body, &message.headers);
+            publisher.publish(delivery).await?.wait().await?;
+            metrics::orphan("adopted");
+        }
+        Some(id) => {
+            journal.write(dropped(id, &message)).await?;
+            metrics::orphan("dropped");
+            tracing::info!(webhook.id = %id, event.id = message.message_id, "dropped a delivery: its webhook is gone");
+        }
+    }
+    received.receipt.finish();
+    Ok(())
+}
+
+/// Whether the webhook exists. One that we don't know may be newer than what we know: it is gone
+/// only if two comparisons with the database don't find it, of which the second began after now.
+async fn exists(directory: &Directory, id: WebhookId) -> bool {
+    if !directory.knows(id) {
+        directory.wait_for_compared(directory.compared() + 2).await;
+    }
+    directory.knows(id)
+}
+
+fn dropped(webhook_id: WebhookId, message: &Message) -> Entry {
+    let reason = "the webhook was deleted".to_owned();
+    let event_id = message.message_id.clone();
+    Entry::Dropped(Dropped { event_id, webhook_id, dropped_at: Timestamp::now(), reason })
+}
+
+/// Somebody else has published to our exchange.
+fn unaddressed(message: Message) -> Entry {
+    Entry::Rejected(Rejected {
+        id: Uuid::now_v7(),
+        rejected_at: Timestamp::now(),
+        field: "routing_key".to_owned(),
+        reason: "a delivery whose routing key is not a webhook's id".to_owned(),
+        routing_key: message.routing_key,
+        message_id: message.message_id,
+        size: message.body.len() as u64,
+        message: message.body,
+    })
+}
