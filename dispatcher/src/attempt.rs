@@ -1,0 +1,153 @@
+//! Attempts: one signed HTTP request each.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use posthorn_domain::{
+    address::AddressPolicy,
+    outcome::{Outcome, UnreachableClass},
+    signature,
+};
+use reqwest::{
+    Client, Response,
+    header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    redirect,
+};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{DispatcherError, failure, resolver::GuardedResolver, target::Target};
+
+const USER_AGENT: &str = concat!("Posthorn/", env!("CARGO_PKG_VERSION"));
+/// The most of an answer that is read: the connection is closed on longer ones.
+const MOST_READ: usize = 64 << 10;
+/// The most of an answer that is kept.
+const MOST_KEPT: usize = 4 << 10;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What to send.
+pub(crate) struct Request<'a> {
+    pub(crate) event_id: &'a str,
+    pub(crate) body: Vec<u8>,
+    pub(crate) attempt: u32,
+    pub(crate) traceparent: Option<&'a str>,
+}
+
+/// What a request came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) outcome: Outcome,
+    /// The beginning of the answer as text.
+    pub(crate) body: String,
+}
+
+/// The receivers of all webhooks, behind one pool of connections.
+pub(crate) struct Receivers {
+    client: Client,
+}
+
+impl Receivers {
+    pub(crate) fn new(policy: AddressPolicy, idle_connections: usize) -> Result<Self, DispatcherError> {
+        let resolver = GuardedResolver::new(policy).map_err(DispatcherError::Client)?;
+        let client = Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .dns_resolver(Arc::new(resolver))
+            .tls_backend_preconfigured(tls().map_err(|error| DispatcherError::Client(error.to_string()))?)
+            .pool_max_idle_per_host(idle_connections)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build();
+        Ok(Self { client: client.map_err(|error| DispatcherError::Client(error.to_string()))? })
+    }
+
+    /// Makes one request. The deadline runs from name lookup to the last byte of the answer; the
+    /// status line decides, whatever the body does after it.
+    pub(crate) async fn send(&self, target: &Target, request: Request<'_>) -> Answer {
+        let deadline = Instant::now() + target.webhook.timeout;
+        let outcome = match timeout_at(deadline, self.answer(target, request)).await {
+            Ok(Ok(response)) => return read(response, deadline).await,
+            Ok(Err(outcome)) => outcome,
+            Err(_) => timed_out(target.webhook.timeout),
+        };
+        Answer { outcome, body: String::new() }
+    }
+
+    async fn answer(&self, target: &Target, request: Request<'_>) -> Result<Response, Outcome> {
+        let blocked = |error: &posthorn_domain::address::Forbidden| Outcome::Unreachable {
+            class: UnreachableClass::Blocked,
+            error: error.to_string(),
+        };
+        let url = target.url.as_ref().map_err(blocked)?;
+        let now = Timestamp::now();
+        let timestamp = now.as_second();
+        let signature =
+            signature::header(target.live_secrets(now), request.event_id, timestamp, &request.body);
+        let mut post = self
+            .client
+            .post(url.clone())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+            .header("webhook-id", request.event_id)
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", signature)
+            .header("posthorn-attempt", request.attempt);
+        if let Some(traceparent) = request.traceparent.and_then(|text| HeaderValue::from_str(text).ok()) {
+            post = post.header("traceparent", traceparent);
+        }
+        post.body(request.body).send().await.map_err(failure::outcome)
+    }
+}
+
+fn timed_out(timeout: Duration) -> Outcome {
+    let error = format!("no answer within {} ms", timeout.as_millis());
+    Outcome::Unreachable { class: UnreachableClass::Timeout, error }
+}
+
+async fn read(mut response: Response, deadline: Instant) -> Answer {
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let outcome = Outcome::of_status(response.status().as_u16(), retry_after, Timestamp::now());
+    let mut body = Vec::new();
+    while body.len() < MOST_READ {
+        match timeout_at(deadline, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
+            Ok(Ok(None) | Err(_)) | Err(_) => break,
+        }
+    }
+    Answer { outcome, body: text(&body) }
+}
+
+/// At most 4 KiB of text; what is no text is replaced.
+fn text(body: &[u8]) -> String {
+    let kept = &body[..body.len().min(MOST_KEPT)];
+    let mut text = String::from_utf8_lossy(kept).replace('\0', "\u{fffd}");
+    text.truncate(text.floor_char_boundary(MOST_KEPT));
+    text
+}
+
+/// Roots that come with the binary, so that images need none, and those of the system besides, for
+/// private authorities.
+fn tls() -> Result<ClientConfig, rustls::Error> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_text_is_short_and_clean() {
+        assert_eq!(text(b"a\0b\xffc"), "a\u{fffd}b\u{fffd}c");
+        assert_eq!(text(&[b'x'; 10_000]).len(), MOST_KEPT);
+        assert!(text(&[0xff; 10_000]).len() <= MOST_KEPT);
+    }
+}

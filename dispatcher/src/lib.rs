@@ -1,0 +1,150 @@
+//! The dispatcher: consumes each enabled webhook's queue and makes the attempts.
+//!
+//! A delivery is acknowledged only after the attempt's consequence is safe in the broker: its retry,
+//! and its journal entry. A crash between any two lines repeats the attempt and never loses it.
+
+mod attempt;
+mod channels;
+mod delivery;
+mod failure;
+mod gate;
+mod lane;
+mod lanes;
+mod metrics;
+mod resolver;
+mod target;
+mod unsettled;
+
+use std::sync::Arc;
+
+use posthorn_broker::{Broker, BrokerError, Session};
+use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
+use posthorn_store::Update;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use attempt::Receivers;
+use delivery::Line;
+use gate::Gate;
+use lanes::Lanes;
+use target::Targets;
+use unsettled::Unsettled;
+
+/// Settings of the dispatcher.
+#[derive(Debug)]
+pub struct Settings {
+    /// The retry schedule.
+    pub retry: RetryPolicy,
+    /// Which addresses webhooks may have.
+    pub addresses: AddressPolicy,
+    /// Opens the webhooks' secrets.
+    pub keys: KeyRing,
+    /// Channels over which the webhooks' consumers are spread.
+    pub channels: usize,
+    /// The most attempts at a time, over all webhooks.
+    pub most_attempts: usize,
+    /// The most idle connections kept for each receiving host.
+    pub idle_connections: usize,
+}
+
+/// Why the dispatcher cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum DispatcherError {
+    /// The broker, in a way that trying again cannot mend.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The HTTP client.
+    #[error("cannot prepare the HTTP client: {0}")]
+    Client(String),
+}
+
+/// What outlives a session.
+pub(crate) struct Dispatcher {
+    retry: RetryPolicy,
+    receivers: Receivers,
+    attempts: Semaphore,
+    deliveries: TaskTracker,
+    gate: Gate,
+    unsettled: Unsettled,
+}
+
+/// Makes attempts until `stop`, session after session.
+///
+/// # Errors
+/// If the HTTP client cannot be prepared, and those of the broker that trying again cannot mend.
+pub async fn run(
+    broker: Arc<Broker>,
+    mut updates: mpsc::Receiver<Update>,
+    settings: Settings,
+    stop: CancellationToken,
+) -> Result<(), DispatcherError> {
+    metrics::describe();
+    let dispatcher = Arc::new(Dispatcher {
+        receivers: Receivers::new(settings.addresses.clone(), settings.idle_connections)?,
+        retry: settings.retry,
+        attempts: Semaphore::new(settings.most_attempts),
+        deliveries: TaskTracker::new(),
+        gate: Gate::default(),
+        unsettled: Unsettled::default(),
+    });
+    let mut targets = Targets::new(settings.keys, settings.addresses);
+    while let Some(session) = broker.session("dispatcher", &stop).await? {
+        let served = serve(&session, &dispatcher, &mut targets, &mut updates, settings.channels, &stop).await;
+        if let Err(error) = served {
+            session.fail(error);
+        }
+        session.close().await;
+    }
+    dispatcher.deliveries.close();
+    dispatcher.deliveries.wait().await;
+    Ok(())
+}
+
+/// Makes attempts on one session until it ends or `stop`; on `stop` waits for those that run and
+/// acknowledges them. Those that run when the session ends go on beside the next one.
+async fn serve(
+    session: &Arc<Session>,
+    dispatcher: &Arc<Dispatcher>,
+    targets: &mut Targets,
+    updates: &mut mpsc::Receiver<Update>,
+    channels: usize,
+    stop: &CancellationToken,
+) -> Result<(), BrokerError> {
+    let line = Line::open(session, dispatcher).await?;
+    let mut lanes = Lanes::new(session.clone(), line, channels);
+    while let Ok(update) = updates.try_recv() {
+        targets.apply(update.changes);
+    }
+    targets.all().for_each(|target| lanes.put(target.clone()));
+    tracing::info!(webhooks = targets.all().count(), "delivering");
+    loop {
+        tokio::select! {
+            update = updates.recv() => match update {
+                Some(update) => {
+                    for (id, target) in targets.apply(update.changes) {
+                        match target {
+                            Some(target) => lanes.put(target),
+                            None => lanes.remove(id),
+                        }
+                    }
+                }
+                None => stop.cancelled().await,
+            },
+            () = session.ended() => break,
+            () = stop.cancelled() => break,
+        }
+    }
+    lanes.stop().await;
+    if stop.is_cancelled() {
+        dispatcher.deliveries.close();
+        tracing::info!(
+            running = dispatcher.deliveries.len(),
+            "takes nothing new, finishes the attempts that run"
+        );
+        tokio::select! {
+            () = dispatcher.deliveries.wait() => lanes.flush().await,
+            () = session.ended() => {}
+        }
+    }
+    Ok(())
+}

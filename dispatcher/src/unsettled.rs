@@ -1,0 +1,61 @@
+//! Attempts whose consequence is not safe in the broker yet.
+//!
+//! When the broker goes away between an attempt and its acknowledgement, the delivery comes back.
+//! What the attempt came to is remembered here, so that a blip of the broker makes no receiver see
+//! it twice; and an attempt that still runs is waited for instead of being made again beside itself.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use posthorn_domain::id::WebhookId;
+use tokio::sync::OnceCell;
+
+use crate::delivery::Made;
+
+/// After this time a delivery has come back to somebody else.
+const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
+/// The most attempts that are remembered; beyond it the oldest are forgotten.
+const MOST: usize = 100_000;
+
+/// Which attempt: of which event and webhook, in which epoch, and its number.
+pub(crate) type Key = (String, WebhookId, u32, u32);
+
+/// What an attempt has come to, once it is known.
+pub(crate) type Cell = Arc<OnceCell<Made>>;
+
+#[derive(Default)]
+pub(crate) struct Unsettled {
+    attempts: Mutex<HashMap<Key, (Cell, Instant)>>,
+}
+
+impl Unsettled {
+    /// The cell of an attempt: empty if it is to be made.
+    pub(crate) fn cell(&self, key: &Key) -> Cell {
+        let mut attempts = self.attempts();
+        if let Some((cell, _)) = attempts.get(key) {
+            return cell.clone();
+        }
+        let now = Instant::now();
+        if attempts.len() >= MOST {
+            attempts.retain(|_, (_, since)| now.duration_since(*since) < FORGET_AFTER);
+        }
+        if attempts.len() >= MOST {
+            attempts.clear();
+        }
+        let cell = Cell::default();
+        attempts.insert(key.clone(), (cell.clone(), now));
+        cell
+    }
+
+    /// The attempt is settled, or was not made.
+    pub(crate) fn forget(&self, key: &Key) {
+        self.attempts().remove(key);
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, HashMap<Key, (Cell, Instant)>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
