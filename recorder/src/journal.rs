@@ -1,0 +1,159 @@
+//! From the journal's queue into the database, in as large batches as have gathered.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use posthorn_broker::{BrokerError, Message, Receipt, Received, Session, Source};
+use posthorn_domain::journal::{Entry, Rejected, decode};
+use posthorn_store::{Disabled, Recorded, Store, StoreError};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{Status, metrics};
+
+/// About the most entries of a transaction.
+const MOST_ENTRIES: usize = 5_000;
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Entries and the receipts of the messages that brought them.
+#[derive(Default)]
+struct Gathered {
+    entries: Vec<Entry>,
+    receipts: Vec<Receipt>,
+}
+
+/// Records until the session ends or `halt`.
+pub(crate) async fn run(
+    session: &Arc<Session>,
+    store: &Store,
+    prefetch: u16,
+    status: &Status,
+    halt: &CancellationToken,
+) -> Result<(), BrokerError> {
+    let channel = session.consumer_channel().await?;
+    let mut source = channel.consume(&session.names().journal(), prefetch).await?;
+    tracing::info!("recording");
+    let recording = async {
+        while let Some(Some(gathered)) = halt.run_until_cancelled(gather(&mut source)).await {
+            write(store, &gathered.entries, status).await;
+            gathered.receipts.into_iter().for_each(Receipt::finish);
+        }
+    };
+    // What is not committed when the session ends or a stop takes too long comes back.
+    tokio::select! {
+        () = recording => {}
+        () = session.ended() => {}
+        () = halted(halt, status) => {}
+    }
+    if session.is_open() {
+        source.cancel().await;
+    }
+    channel.flush().await
+}
+
+/// Waits for `halt`, and then for the transaction at hand, unless the database is away.
+async fn halted(halt: &CancellationToken, status: &Status) {
+    halt.cancelled().await;
+    if status.missing().is_none() {
+        sleep(LONGEST_PAUSE).await;
+    }
+}
+
+/// Waits for a message and takes along what else is there.
+async fn gather(source: &mut Source) -> Option<Gathered> {
+    let mut gathered = Gathered::default();
+    gathered.add(source.next().await?);
+    while gathered.entries.len() < MOST_ENTRIES {
+        match source.next().now_or_never() {
+            Some(Some(received)) => gathered.add(received),
+            Some(None) | None => break,
+        }
+    }
+    Some(gathered)
+}
+
+impl Gathered {
+    fn add(&mut self, received: Received) {
+        match decode(received.message.body.clone()) {
+            Ok(entries) => self.entries.extend(entries),
+            Err(error) => {
+                tracing::error!(
+                    "a journal batch cannot be read, it is kept with the rejected events: {error}"
+                );
+                self.entries.push(unreadable(received.message, error.to_string()));
+            }
+        }
+        self.receipts.push(received.receipt);
+    }
+}
+
+/// Writes until it works. What the database refuses for what it is, is tried entry by entry, and kept
+/// with the rejected events: it must not stop the rest.
+async fn write(store: &Store, entries: &[Entry], status: &Status) {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match store.record(entries).await {
+            Ok(recorded) => {
+                status.set(None);
+                return tell(recorded, entries);
+            }
+            Err(error) if error.is_about_the_data() && entries.len() > 1 => {
+                tracing::error!("some entries cannot be recorded, trying them one by one: {}", error.told());
+                for entry in entries {
+                    Box::pin(write(store, std::slice::from_ref(entry), status)).await;
+                }
+                return;
+            }
+            Err(error) if error.is_about_the_data() && is_recordable(entries) => {
+                let refused = refused(&entries[0], &error);
+                return Box::pin(write(store, &[refused], status)).await;
+            }
+            Err(error) => {
+                let said = error.told();
+                tracing::warn!(
+                    "cannot record what happened ({said}), trying again in {} ms",
+                    pause.as_millis()
+                );
+                status.set(Some(format!("PostgreSQL: {said}")));
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Whether a refused entry can still be kept as a rejected one.
+fn is_recordable(entries: &[Entry]) -> bool {
+    !matches!(entries, [Entry::Rejected(_)])
+}
+
+fn tell(recorded: Recorded, entries: &[Entry]) {
+    metrics::recorded(entries);
+    for Disabled { webhook_id, reason, event_id } in recorded.disabled {
+        metrics::webhook_disabled(reason);
+        tracing::warn!(webhook.id = %webhook_id, event.id = event_id, "disabled a webhook ({reason})");
+    }
+}
+
+fn unreadable(message: Message, reason: String) -> Entry {
+    rejected(reason, message.body)
+}
+
+fn refused(entry: &Entry, error: &StoreError) -> Entry {
+    rejected(error.told(), posthorn_domain::journal::encode([entry]))
+}
+
+fn rejected(reason: String, message: bytes::Bytes) -> Entry {
+    Entry::Rejected(Rejected {
+        id: Uuid::now_v7(),
+        rejected_at: Timestamp::now(),
+        field: "journal".to_owned(),
+        reason,
+        routing_key: String::new(),
+        message_id: String::new(),
+        size: message.len() as u64,
+        message,
+    })
+}

@@ -1,0 +1,101 @@
+//! The recorder: writes the journal to PostgreSQL, disables webhooks, and tidies up.
+//!
+//! A batch is acknowledged only after its transaction is committed; the same batch twice changes
+//! nothing. While the database is away the journal waits in the broker.
+
+mod janitor;
+mod journal;
+mod metrics;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use posthorn_broker::{Broker, BrokerError, Session};
+use posthorn_store::Store;
+use tokio_util::sync::CancellationToken;
+
+/// Settings of the recorder.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Journal batches held unacknowledged, hence the bound on one transaction.
+    pub prefetch: u16,
+    /// How long events and attempts are kept.
+    pub retention: Duration,
+    /// How long after its deletion a webhook's queue is deleted: longer than a router needs to learn
+    /// of it and to have its last confirms.
+    pub deletion_grace: Duration,
+}
+
+/// Tells whether the database can be written to.
+#[derive(Debug, Clone, Default)]
+pub struct Status(Arc<Mutex<Option<String>>>);
+
+impl Status {
+    /// What keeps the recorder from writing, in words.
+    pub fn missing(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, missing: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = missing;
+    }
+}
+
+/// Records until `stop`, session after session.
+///
+/// # Errors
+/// Those of the broker that trying again cannot mend.
+pub async fn run(
+    broker: Arc<Broker>,
+    store: Store,
+    settings: Settings,
+    status: Status,
+    stop: CancellationToken,
+) -> Result<(), BrokerError> {
+    metrics::describe();
+    if stop.run_until_cancelled(database(&store, &status)).await.is_none() {
+        return Ok(());
+    }
+    while let Some(session) = broker.session("recorder", &stop).await? {
+        if let Err(error) = serve(&session, &store, settings, &status, &stop).await {
+            session.fail(error);
+        }
+        session.close().await;
+    }
+    Ok(())
+}
+
+/// Waits until the database answers and has our tables.
+async fn database(store: &Store, status: &Status) {
+    let mut pause = Duration::from_millis(200);
+    while let Err(error) = store.check().await {
+        tracing::warn!(
+            "PostgreSQL is not ready ({}), trying again in {} ms",
+            error.told(),
+            pause.as_millis()
+        );
+        status.set(Some(format!("PostgreSQL: {}", error.told())));
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+    status.set(None);
+}
+
+async fn serve(
+    session: &Arc<Session>,
+    store: &Store,
+    settings: Settings,
+    status: &Status,
+    stop: &CancellationToken,
+) -> Result<(), BrokerError> {
+    let halt = stop.child_token();
+    let recording = async {
+        let _halt = halt.clone().drop_guard();
+        journal::run(session, store, settings.prefetch, status, &halt).await
+    };
+    let tidying = janitor::run(session, store, settings, &halt);
+    let (recorded, ()) = tokio::join!(recording, tidying);
+    recorded
+}

@@ -1,0 +1,51 @@
+//! All that the recorder counts: one function for each thing that happens.
+
+use jiff::Timestamp;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use posthorn_domain::{journal::Entry, webhook::DisabledReason};
+
+pub(crate) fn describe() {
+    describe_counter!("posthorn_journal_entries_total", "Journal entries written to PostgreSQL, by kind");
+    describe_gauge!(
+        "posthorn_journal_lag_seconds",
+        Unit::Seconds,
+        "Age of the oldest entry of the last transaction"
+    );
+    describe_histogram!("posthorn_transaction_entries", Unit::Count, "Journal entries in a transaction");
+    describe_counter!("posthorn_webhooks_disabled_total", "Webhooks that were disabled, by reason");
+}
+
+pub(crate) fn recorded(entries: &[Entry]) {
+    histogram!("posthorn_transaction_entries").record(entries.len() as f64);
+    for entry in entries {
+        counter!("posthorn_journal_entries_total", "kind" => kind(entry)).increment(1);
+    }
+    if let Some(oldest) = entries.iter().map(happened_at).min() {
+        let lag = Timestamp::now().duration_since(oldest).as_secs_f64();
+        gauge!("posthorn_journal_lag_seconds").set(lag.max(0.0));
+    }
+}
+
+pub(crate) fn webhook_disabled(reason: DisabledReason) {
+    counter!("posthorn_webhooks_disabled_total", "reason" => reason.to_string()).increment(1);
+}
+
+fn kind(entry: &Entry) -> &'static str {
+    match entry {
+        Entry::Routed(_) => "routed",
+        Entry::Rejected(_) => "rejected",
+        Entry::Attempted(_) => "attempted",
+        Entry::Dropped(_) => "dropped",
+    }
+}
+
+fn happened_at(entry: &Entry) -> Timestamp {
+    match entry {
+        Entry::Routed(routed) => routed.received_at,
+        Entry::Rejected(rejected) => rejected.rejected_at,
+        Entry::Attempted(attempted) => {
+            attempted.started_at.saturating_add(attempted.duration).unwrap_or(attempted.started_at)
+        }
+        Entry::Dropped(dropped) => dropped.dropped_at,
+    }
+}
