@@ -1,0 +1,246 @@
+//! `posthorn webhook …`: the operator's commands, on the database.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use posthorn_domain::{
+    id::WebhookId, keyring::KeyRing, rule::Rule, signature::Secret, webhook::DisablePolicy,
+};
+use posthorn_store::{NewWebhook, Store, WebhookRecord};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::settings::{AddressSettings, BrokerSettings, DatabaseSettings, KeySettings};
+
+mod show;
+mod waiting;
+
+use show::Shown;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Add a webhook and print its secret, once
+    Add(Box<Add>),
+    /// List all webhooks
+    List(Common),
+    /// Show one webhook
+    Show(One),
+    /// Enable a disabled webhook; its backlog resumes, attempts count from 1 again
+    Enable(One),
+    /// Disable a webhook; its queue keeps what it holds
+    Disable(One),
+    /// Stop deliveries to a webhook for a while
+    Pause(One),
+    /// Go on with a paused webhook
+    Resume(One),
+    /// Delete a webhook; its queue goes a little later
+    Remove(One),
+    /// Give a webhook a new secret and print it, once
+    RotateSecret(Rotate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    database: DatabaseSettings,
+    #[command(flatten)]
+    broker: BrokerSettings,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// The webhook, whk_…
+    id: WebhookId,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    one: One,
+    /// How long the old secret goes on signing beside the new one
+    #[arg(long, default_value = "24h", value_parser = humantime::parse_duration, value_name = "TIME")]
+    overlap: Duration,
+    #[command(flatten)]
+    keys: KeySettings,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// Where deliveries go
+    #[arg(long)]
+    url: String,
+    /// What people call it
+    #[arg(long, default_value = "")]
+    name: String,
+    /// The event types it wants, such as todo.created,comment.*; without it all
+    #[arg(long, value_delimiter = ',', value_name = "TYPES", conflicts_with = "rules")]
+    event_types: Option<Vec<String>>,
+    /// Event types that it doesn't want among those
+    #[arg(long, value_delimiter = ',', value_name = "TYPES", conflicts_with = "rules")]
+    except_event_types: Option<Vec<String>>,
+    /// The companies whose events it wants; without it all
+    #[arg(long, value_delimiter = ',', value_name = "IDS", conflicts_with = "rules")]
+    companies: Option<Vec<String>>,
+    /// The projects whose events it wants; without it all
+    #[arg(long, value_delimiter = ',', value_name = "IDS", conflicts_with = "rules")]
+    projects: Option<Vec<String>>,
+    /// Projects that it doesn't want among those
+    #[arg(long, value_delimiter = ',', value_name = "IDS", conflicts_with = "rules")]
+    except_projects: Option<Vec<String>>,
+    /// A file with a JSON list of rules, for more than one rule
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// How many attempts each dispatcher makes at a time
+    #[arg(long, default_value = "16", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    max_in_flight: u16,
+    /// What disables it: exhausted (a delivery's last retry fails) or failing (the same, but only if nothing was accepted meanwhile)
+    #[arg(long, default_value = "exhausted", value_name = "POLICY")]
+    disable_policy: DisablePolicy,
+    /// The deadline of an attempt, 1s to 30s
+    #[arg(long, default_value = "15s", value_name = "TIME", value_parser = read_timeout)]
+    timeout: Duration,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    keys: KeySettings,
+    #[command(flatten)]
+    addresses: AddressSettings,
+}
+
+fn read_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    match (Duration::from_secs(1)..=Duration::from_secs(30)).contains(&timeout) {
+        true => Ok(timeout),
+        false => Err("a timeout is 1s to 30s".to_owned()),
+    }
+}
+
+impl WebhookCommand {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Add(add) => add.run().await,
+            Self::List(common) => list(&common).await,
+            Self::Show(one) => one.run(async |store, id| store.webhook(id).await).await,
+            Self::Enable(one) => one.run(async |store, id| store.enable_webhook(id).await).await,
+            Self::Disable(one) => one.run(async |store, id| store.disable_webhook(id).await).await,
+            Self::Pause(one) => one.run(async |store, id| store.pause_webhook(id).await).await,
+            Self::Resume(one) => one.run(async |store, id| store.resume_webhook(id).await).await,
+            Self::Remove(one) => one.run(async |store, id| store.delete_webhook(id).await).await,
+            Self::RotateSecret(rotate) => rotate.run().await,
+        }
+    }
+}
+
+impl Common {
+    fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::new(&self.database.url()?, 1)?)
+    }
+
+    async fn print(&self, webhook: &WebhookRecord, secret: Option<&Secret>) -> anyhow::Result<()> {
+        let ids = [webhook.described.id];
+        let waiting = waiting::of(&self.broker, &ids).await;
+        let shown = Shown { webhook, waiting: waiting[0], secret };
+        match self.json {
+            true => println!("{:#}", shown.json()),
+            false => shown.print(),
+        }
+        Ok(())
+    }
+}
+
+async fn list(common: &Common) -> anyhow::Result<()> {
+    let webhooks = common.store()?.webhooks().await?;
+    let ids: Vec<_> = webhooks.iter().map(|webhook| webhook.described.id).collect();
+    let waiting = waiting::of(&common.broker, &ids).await;
+    let shown =
+        webhooks.iter().zip(waiting).map(|(webhook, waiting)| Shown { webhook, waiting, secret: None });
+    match common.json {
+        true => println!("{:#}", Value::Array(shown.map(|shown| shown.json()).collect())),
+        false => show::table(shown.collect()),
+    }
+    Ok(())
+}
+
+impl One {
+    async fn run(
+        self,
+        act: impl AsyncFnOnce(&Store, WebhookId) -> Result<WebhookRecord, posthorn_store::StoreError>,
+    ) -> anyhow::Result<()> {
+        let webhook = act(&self.common.store()?, self.id).await?;
+        self.common.print(&webhook, None).await
+    }
+}
+
+impl Rotate {
+    async fn run(self) -> anyhow::Result<()> {
+        let keys = self.keys.ring()?;
+        let (secret, sealed) = fresh_secret(&keys, self.one.id);
+        let webhook = self.one.common.store()?.rotate_secret(self.one.id, &sealed, self.overlap).await?;
+        self.one.common.print(&webhook, Some(&secret)).await
+    }
+}
+
+impl Add {
+    async fn run(self) -> anyhow::Result<()> {
+        let keys = self.keys.ring()?;
+        let url = self.addresses.policy().check_url(&self.url);
+        let url = url.with_context(|| format!("the URL {} is not allowed", self.url))?;
+        if self.name.len() > 200 {
+            bail!("the name is longer than 200 bytes");
+        }
+        let id = WebhookId(Uuid::now_v7());
+        let (secret, sealed) = fresh_secret(&keys, id);
+        let webhook = NewWebhook {
+            id,
+            name: self.name.clone(),
+            url: url.into(),
+            rules: self.read_rules()?,
+            timeout: self.timeout,
+            max_in_flight: self.max_in_flight,
+            disable_policy: self.disable_policy,
+        };
+        let store = self.common.store()?;
+        store.add_webhook(&webhook, &sealed).await?;
+        self.common.print(&store.webhook(id).await?, Some(&secret)).await
+    }
+
+    fn read_rules(&self) -> anyhow::Result<Vec<Rule>> {
+        let rules = match &self.rules {
+            Some(file) => {
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read {}", file.display()))?;
+                serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?
+            }
+            None => json!([self.rule()]),
+        };
+        Rule::read_list(&rules).map_err(|problems| {
+            let told: Vec<_> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+            anyhow::anyhow!("the rules are wrong at{}", told.concat())
+        })
+    }
+
+    fn rule(&self) -> Value {
+        let lists = [
+            ("event_types", &self.event_types),
+            ("except_event_types", &self.except_event_types),
+            ("companies", &self.companies),
+            ("projects", &self.projects),
+            ("except_projects", &self.except_projects),
+        ];
+        let given =
+            lists.into_iter().filter_map(|(name, list)| Some((name.to_owned(), json!(list.as_ref()?))));
+        Value::Object(given.collect::<Map<_, _>>())
+    }
+}
+
+fn fresh_secret(keys: &KeyRing, id: WebhookId) -> (Secret, posthorn_domain::keyring::Sealed) {
+    let secret = Secret::new(rand::random());
+    let sealed = keys.seal(&secret, id, rand::random());
+    (secret, sealed)
+}

@@ -1,0 +1,89 @@
+//! The posthorn binary: every role as a subcommand, and commands for people.
+
+mod admin;
+mod commands;
+mod lifecycle;
+mod roles;
+mod settings;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use commands::{listen::Listen, publish::Publish, webhook::WebhookCommand};
+use roles::Role;
+use settings::{DatabaseSettings, LogSettings};
+
+/// Posthorn routes events from RabbitMQ to webhooks: matched by rules, signed, retried.
+///
+/// Settings are environment variables or the flags of the same name; a secret can also come from a
+/// file named by the variable with _FILE behind it.
+#[derive(Debug, Parser)]
+#[command(name = "posthorn", version, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    log: LogSettings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the database up to date; safe to run from many replicas at once
+    Migrate(DatabaseSettings),
+    /// Match events with webhooks and publish their deliveries
+    Router(settings::RouterSettings),
+    /// Make the attempts: signed POSTs, retries
+    Dispatcher(settings::DispatcherSettings),
+    /// Write what happened to PostgreSQL and disable webhooks that fail
+    Recorder(settings::RecorderSettings),
+    /// Run every role in one process, for small installations
+    All(settings::AllSettings),
+    /// Publish events to RabbitMQ, with confirms
+    Publish(Publish),
+    /// Receive webhooks here: print and verify what comes
+    Listen(Listen),
+    /// Look after webhooks, on the database
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// Print a fresh key for POSTHORN_SECRET_KEYS
+    Key {
+        /// The key's name; give every new key another one
+        #[arg(long, default_value = "k1")]
+        name: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::init(&cli.log);
+    // One TLS implementation for all clients; whoever came first is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match run(cli.command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Migrate(database) => commands::migrate::run(&database).await,
+        Command::Router(settings) => roles::run(settings.admin.clone(), vec![Role::Router(settings)]).await,
+        Command::Dispatcher(settings) => {
+            roles::run(settings.admin.clone(), vec![Role::Dispatcher(settings)]).await
+        }
+        Command::Recorder(settings) => {
+            roles::run(settings.admin.clone(), vec![Role::Recorder(settings)]).await
+        }
+        Command::All(settings) => roles::run(settings.admin.clone(), settings.roles()).await,
+        Command::Publish(publish) => publish.run().await,
+        Command::Listen(listen) => listen.run().await,
+        Command::Webhook(command) => command.run().await,
+        Command::Key { name } => commands::key::run(&name),
+    }
+}

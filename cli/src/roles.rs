@@ -1,0 +1,139 @@
+//! Roles: read settings, connect, start, wait.
+
+use std::sync::Arc;
+
+use posthorn_broker::Broker;
+use posthorn_store::{Store, Wants, Watch};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    admin::{self, Check},
+    lifecycle::Lifecycle,
+    settings::{
+        AdminSettings, AllSettings, DatabaseSettings, DispatcherSettings, RecorderSettings, RouterSettings,
+    },
+    telemetry,
+};
+
+/// Updates that wait for a role: each holds at most all webhooks.
+const MOST_UPDATES: usize = 16;
+
+/// A role and its settings.
+pub(crate) enum Role {
+    Router(RouterSettings),
+    Dispatcher(DispatcherSettings),
+    Recorder(RecorderSettings),
+}
+
+/// Runs roles in this process until a signal.
+pub(crate) async fn run(admin: AdminSettings, roles: Vec<Role>) -> anyhow::Result<()> {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!("cannot raise the limit of open files: {error}");
+    }
+    let metrics = telemetry::metrics()?;
+    let listener = admin::bind(admin.admin_addr).await?;
+    let mut lifecycle = Lifecycle::until_signal()?;
+    let mut checks = Vec::new();
+    for role in roles {
+        checks.extend(role.start(&mut lifecycle)?);
+    }
+    let serving = CancellationToken::new();
+    let _serving = serving.clone().drop_guard();
+    let mut servers = tokio::task::JoinSet::new();
+    servers.spawn(telemetry::upkeep(metrics.clone(), serving.clone()));
+    let stopping = lifecycle.stop_token();
+    servers.spawn(async move {
+        if let Err(error) = admin::serve(listener, metrics, checks, stopping, serving).await {
+            tracing::error!("{error:#}");
+        }
+    });
+    lifecycle.finish(admin.grace_period).await
+}
+
+impl Role {
+    fn start(self, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
+        match self {
+            Self::Router(settings) => start_router(settings, lifecycle),
+            Self::Dispatcher(settings) => start_dispatcher(settings, lifecycle),
+            Self::Recorder(settings) => start_recorder(settings, lifecycle),
+        }
+    }
+}
+
+impl AllSettings {
+    /// Every role.
+    pub(crate) fn roles(self) -> Vec<Role> {
+        let Self { broker, database, topology, keys, addresses, routing, delivery, recording, admin } = self;
+        let (b, d, t, a) = (broker.clone(), database.clone(), topology.clone(), admin.clone());
+        let router = RouterSettings { broker: b, database: d, topology: t, routing, admin: a };
+        let (b, d, t, a) = (broker.clone(), database.clone(), topology.clone(), admin.clone());
+        let recorder = RecorderSettings { broker: b, database: d, topology: t, recording, admin: a };
+        let dispatcher = DispatcherSettings { broker, database, topology, keys, addresses, delivery, admin };
+        vec![Role::Router(router), Role::Dispatcher(dispatcher), Role::Recorder(recorder)]
+    }
+}
+
+fn start_router(settings: RouterSettings, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
+    let broker = Arc::new(settings.broker.broker(&settings.topology)?);
+    let (updates, watching) = watch(&settings.database, Wants::Rules, lifecycle)?;
+    let checks = vec![connected(&broker), watching];
+    let stop = lifecycle.stop_token();
+    let settings = posthorn_router::Settings {
+        prefetch: settings.routing.router_prefetch.get(),
+        most_event_bytes: settings.routing.max_event_bytes.get(),
+    };
+    lifecycle.spawn(async move { Ok(posthorn_router::run(broker, updates, settings, stop).await?) });
+    Ok(checks)
+}
+
+fn start_dispatcher(settings: DispatcherSettings, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
+    let broker = Arc::new(settings.broker.broker(&settings.topology)?);
+    let dispatcher = posthorn_dispatcher::Settings {
+        addresses: settings.addresses.policy(),
+        keys: settings.keys.ring()?,
+        retry: settings.topology.retry_schedule,
+        channels: settings.delivery.dispatcher_channels.get().into(),
+        most_attempts: settings.delivery.max_attempts.get(),
+        idle_connections: settings.delivery.idle_connections,
+    };
+    let (updates, watching) = watch(&settings.database, Wants::Secrets, lifecycle)?;
+    let checks = vec![connected(&broker), watching];
+    let stop = lifecycle.stop_token();
+    lifecycle.spawn(async move { Ok(posthorn_dispatcher::run(broker, updates, dispatcher, stop).await?) });
+    Ok(checks)
+}
+
+fn start_recorder(settings: RecorderSettings, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
+    let broker = Arc::new(settings.broker.broker(&settings.topology)?);
+    let store = Store::new(&settings.database.url()?, settings.recording.database_connections.get().into())?;
+    let status = posthorn_recorder::Status::default();
+    let database = status.clone();
+    let checks: Vec<Check> = vec![connected(&broker), Box::new(move || database.missing())];
+    let stop = lifecycle.stop_token();
+    let settings = posthorn_recorder::Settings {
+        prefetch: settings.recording.recorder_prefetch.get(),
+        retention: settings.recording.retention,
+        deletion_grace: settings.recording.deletion_grace,
+    };
+    lifecycle.spawn(async move { Ok(posthorn_recorder::run(broker, store, settings, status, stop).await?) });
+    Ok(checks)
+}
+
+fn connected(broker: &Arc<Broker>) -> Check {
+    let broker = broker.clone();
+    Box::new(move || broker.missing())
+}
+
+fn watch(
+    database: &DatabaseSettings,
+    wants: Wants,
+    lifecycle: &mut Lifecycle,
+) -> anyhow::Result<(mpsc::Receiver<posthorn_store::Update>, Check)> {
+    let (sender, updates) = mpsc::channel(MOST_UPDATES);
+    let watch = Watch::new(&database.url()?, wants, sender);
+    let check = Box::new(watch.missing());
+    let stop = lifecycle.stop_token();
+    lifecycle.spawn(async move { Ok(watch.run(stop).await?) });
+    Ok((updates, check))
+}

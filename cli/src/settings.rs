@@ -1,0 +1,251 @@
+//! Settings: environment variables `POSTHORN_*`, or flags of the same name. Read once, at start.
+
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU16, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use humantime::parse_duration;
+use ipnet::IpNet;
+use posthorn_broker::{Broker, Config, Names, QueueType};
+use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
+
+mod secret;
+
+pub(crate) use secret::Secret;
+
+/// How logs are written. They go to standard error.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogSettings {
+    /// What is logged: a level, or a filter such as info,posthorn_dispatcher=debug
+    #[arg(
+        long,
+        env = "POSTHORN_LOG",
+        default_value = "info",
+        global = true,
+        value_name = "FILTER",
+        help_heading = "Logs"
+    )]
+    pub(crate) log: String,
+    /// As text for people or as JSON for machines
+    #[arg(long, env = "POSTHORN_LOG_FORMAT", default_value = "text", global = true, help_heading = "Logs")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Where PostgreSQL is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DatabaseSettings {
+    /// PostgreSQL, with user and password
+    #[arg(
+        long,
+        env = "POSTHORN_DATABASE_URL",
+        default_value = "postgres://posthorn@127.0.0.1/posthorn",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    database_url: Secret,
+    /// A file that holds it
+    #[arg(long, env = "POSTHORN_DATABASE_URL_FILE", value_name = "FILE")]
+    database_url_file: Option<PathBuf>,
+}
+
+impl DatabaseSettings {
+    pub(crate) fn url(&self) -> anyhow::Result<String> {
+        secret::read(Some(&self.database_url), self.database_url_file.as_ref())?.context("no database URL")
+    }
+}
+
+/// Where RabbitMQ is and what this installation is called there.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BrokerSettings {
+    /// RabbitMQ, with user, password and virtual host
+    #[arg(
+        long,
+        env = "POSTHORN_AMQP_URL",
+        default_value = "amqp://guest:guest@127.0.0.1:5672/%2f",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    amqp_url: Secret,
+    /// A file that holds it
+    #[arg(long, env = "POSTHORN_AMQP_URL_FILE", value_name = "FILE")]
+    amqp_url_file: Option<PathBuf>,
+    /// What the names of all exchanges and queues begin with
+    #[arg(long, env = "POSTHORN_PREFIX", default_value = "posthorn", value_parser = read_prefix)]
+    pub(crate) prefix: String,
+}
+
+impl BrokerSettings {
+    pub(crate) fn url(&self) -> anyhow::Result<String> {
+        secret::read(Some(&self.amqp_url), self.amqp_url_file.as_ref())?.context("no AMQP URL")
+    }
+
+    pub(crate) fn broker(&self, topology: &TopologySettings) -> anyhow::Result<Broker> {
+        let config = Config {
+            url: self.url()?,
+            names: Names::new(&self.prefix),
+            queue_type: topology.queue_type,
+            retry_delays: topology.retry_schedule.queue_delays(),
+        };
+        Ok(Broker::new(config)?)
+    }
+}
+
+/// What is declared in RabbitMQ: the same for every role of an installation.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TopologySettings {
+    /// The delays before the retries, one to ten; their number is the number of retries
+    #[arg(long, env = "POSTHORN_RETRY_SCHEDULE", default_value = "5s,5m,30m,2h,8h", value_name = "DELAYS")]
+    pub(crate) retry_schedule: RetryPolicy,
+    /// Kind of the webhooks' queues: quorum, or classic for many thousands of webhooks on one broker
+    #[arg(long, env = "POSTHORN_QUEUE_TYPE", default_value = "quorum")]
+    queue_type: QueueType,
+}
+
+/// Which addresses webhooks may have.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AddressSettings {
+    /// Networks that webhooks may reach besides the public Internet, such as 10.0.0.0/8
+    #[arg(long, env = "POSTHORN_ALLOW_NETWORKS", value_delimiter = ',', value_name = "CIDRS")]
+    allow_networks: Vec<IpNet>,
+    /// Allow webhooks with http: URLs besides https:
+    #[arg(long, env = "POSTHORN_ALLOW_HTTP", num_args = 0..=1, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    allow_http: bool,
+}
+
+impl AddressSettings {
+    pub(crate) fn policy(&self) -> AddressPolicy {
+        AddressPolicy { allow_networks: self.allow_networks.clone(), allow_http: self.allow_http }
+    }
+}
+
+/// The keys that encrypt the webhooks' secrets.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct KeySettings {
+    /// id:base64 of 32 bytes, comma-separated: the first encrypts, all decrypt (see `posthorn key`)
+    #[arg(long, env = "POSTHORN_SECRET_KEYS", hide_env_values = true, value_name = "KEYS")]
+    secret_keys: Option<Secret>,
+    /// A file that holds them
+    #[arg(long, env = "POSTHORN_SECRET_KEYS_FILE", value_name = "FILE")]
+    secret_keys_file: Option<PathBuf>,
+}
+
+impl KeySettings {
+    pub(crate) fn ring(&self) -> anyhow::Result<KeyRing> {
+        let keys = secret::read(self.secret_keys.as_ref(), self.secret_keys_file.as_ref())?;
+        let keys =
+            keys.context("POSTHORN_SECRET_KEYS is not set: make a key with `posthorn key` and keep it safe")?;
+        keys.parse().context("POSTHORN_SECRET_KEYS is wrong")
+    }
+}
+
+/// How a role is watched and stopped.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AdminSettings {
+    /// Where /livez, /readyz and /metrics are served; port 0 takes any free one
+    #[arg(long, env = "POSTHORN_ADMIN_ADDR", default_value = "127.0.0.1:9400", value_name = "ADDR")]
+    pub(crate) admin_addr: SocketAddr,
+    /// Time given to what runs once the process is told to stop
+    #[arg(long, env = "POSTHORN_GRACE_PERIOD", default_value = "25s", value_parser = parse_duration, value_name = "TIME")]
+    pub(crate) grace_period: Duration,
+}
+
+/// What the router alone needs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RoutingSettings {
+    /// The largest event in bytes; larger ones are rejected
+    #[arg(long, env = "POSTHORN_MAX_EVENT_BYTES", default_value = "1048576", value_name = "BYTES")]
+    pub(crate) max_event_bytes: NonZeroUsize,
+    /// Events that a router holds unacknowledged
+    #[arg(long, env = "POSTHORN_ROUTER_PREFETCH", default_value = "500", value_name = "N")]
+    pub(crate) router_prefetch: NonZeroU16,
+}
+
+/// What the dispatcher alone needs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeliverySettings {
+    /// Channels over which the webhooks' consumers are spread
+    #[arg(long, env = "POSTHORN_DISPATCHER_CHANNELS", default_value = "8", value_name = "N")]
+    pub(crate) dispatcher_channels: NonZeroU16,
+    /// The most attempts that a dispatcher makes at a time, over all webhooks
+    #[arg(long, env = "POSTHORN_MAX_ATTEMPTS", default_value = "8192", value_name = "N")]
+    pub(crate) max_attempts: NonZeroUsize,
+    /// The most idle connections that a dispatcher keeps for each receiving host
+    #[arg(long, env = "POSTHORN_IDLE_CONNECTIONS", default_value = "64", value_name = "N")]
+    pub(crate) idle_connections: usize,
+}
+
+/// What the recorder alone needs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RecordingSettings {
+    /// How long events and attempts are kept
+    #[arg(long, env = "POSTHORN_RETENTION", default_value = "30d", value_parser = parse_duration, value_name = "TIME")]
+    pub(crate) retention: Duration,
+    /// Journal batches that a recorder holds unacknowledged
+    #[arg(long, env = "POSTHORN_RECORDER_PREFETCH", default_value = "64", value_name = "N")]
+    pub(crate) recorder_prefetch: NonZeroU16,
+    /// How long after a webhook's deletion its queue is deleted
+    #[arg(long, env = "POSTHORN_DELETION_GRACE", default_value = "2m", value_parser = parse_duration, value_name = "TIME")]
+    pub(crate) deletion_grace: Duration,
+    /// The most connections to PostgreSQL
+    #[arg(long, env = "POSTHORN_DATABASE_CONNECTIONS", default_value = "4", value_name = "N")]
+    pub(crate) database_connections: NonZeroU16,
+}
+
+/// Composes the settings of a role.
+macro_rules! role {
+    ($(#[$meta:meta])* $name:ident { $($field:ident: $section:ty),+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Args)]
+        pub(crate) struct $name {
+            $(#[command(flatten)] pub(crate) $field: $section,)+
+            #[command(flatten)]
+            pub(crate) admin: AdminSettings,
+        }
+    };
+}
+
+role! {
+    /// Settings of the router.
+    RouterSettings { broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, routing: RoutingSettings }
+}
+
+role! {
+    /// Settings of the dispatcher.
+    DispatcherSettings {
+        broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, keys: KeySettings,
+        addresses: AddressSettings, delivery: DeliverySettings
+    }
+}
+
+role! {
+    /// Settings of the recorder.
+    RecorderSettings { broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, recording: RecordingSettings }
+}
+
+role! {
+    /// Settings of all roles in one process.
+    AllSettings {
+        broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, keys: KeySettings,
+        addresses: AddressSettings, routing: RoutingSettings, delivery: DeliverySettings,
+        recording: RecordingSettings
+    }
+}
+
+fn read_prefix(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    match (1..=100).contains(&text.len()) && text.bytes().all(allowed) {
+        true => Ok(text.to_owned()),
+        false => Err("a prefix is 1 to 100 letters, digits, -, _ and .".to_owned()),
+    }
+}
