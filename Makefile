@@ -1,0 +1,29 @@
+# The everyday commands. Longer ones are scripts in deploy/local.
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test check build clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+demo: ## see it work: three receivers, sixty events, retries, a disabled webhook
+	@deploy/local/demo
+
+up: ## start servers and roles on this machine and leave them running
+	@deploy/local/up
+
+down: ## stop what `make up` started
+	@deploy/local/down
+
+test: ## run every test on real servers; ARGS="…" goes to the test runner
+	@deploy/local/test $(ARGS)
+
+check: ## format, lints, documentation, dependencies
+	@deploy/local/check
+
+build: ## build the optimised binary, target/release/posthorn
+	cargo build --release --bin posthorn
+
+clean: down ## stop everything, then delete its data and all that was built
+	@deploy/local/servers remove
+	rm -rf .local
+	cargo clean
