@@ -1,0 +1,5 @@
+//! Outages: servers of the test's own are stopped, killed and wiped under load.
+
+mod broker;
+mod database;
+mod start_order;

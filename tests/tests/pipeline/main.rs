@@ -1,0 +1,21 @@
+//! The promises of the pipeline, on servers that stay up.
+
+mod addresses;
+mod bodies;
+mod changes;
+mod commands;
+mod disabling;
+mod fan_out;
+mod hostile_receivers;
+mod isolation;
+mod killing;
+mod listening;
+mod publishing;
+mod rejections;
+mod retries;
+mod retry_after;
+mod rotation;
+mod signatures;
+mod starting;
+mod stopping;
+mod topology;

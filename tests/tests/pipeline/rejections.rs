@@ -1,0 +1,76 @@
+//! Messages that are no events.
+
+use posthorn_tests::{
+    App, Data, Event, Receiver, always, broker::identified, event, eventually_is, ids, struct_event,
+};
+use prost::Message;
+use prost_types::{Struct, Timestamp, Value, value::Kind};
+
+const MOST_BYTES: usize = 20_000;
+
+#[tokio::test]
+async fn bad_messages_are_recorded_with_field_reason_and_bytes_while_good_events_flow() {
+    let app = App::with(&[("POSTHORN_MAX_EVENT_BYTES", &MOST_BYTES.to_string())]).await;
+    let receiver = Receiver::start(always(200)).await;
+    app.add_webhook(&receiver.url("/"), &[]).await;
+    let _roles = app.start().await;
+
+    let (bad, mut good) = (bad_messages(), Vec::new());
+    for (number, (_, message)) in bad.iter().enumerate() {
+        app.broker
+            .publish(&app.name("events"), "some.key", identified(&format!("bad-{number}")), message)
+            .await;
+        good.push(event("todo.created"));
+        app.publish(good.last().unwrap()).await;
+    }
+
+    eventually_is("arrived", ids(&good), async || receiver.ids("/")).await;
+    let count = async || app.database.rejected_events().await.len();
+    eventually_is("rejected events", bad.len(), count).await;
+    let rejected = app.database.rejected_events().await;
+    for (number, (field, message)) in bad.iter().enumerate() {
+        let id = format!("bad-{number}");
+        let row =
+            rejected.iter().find(|row| row.message_id == id).unwrap_or_else(|| panic!("no row for {id}"));
+        assert_eq!((row.field.as_str(), row.routing_key.as_str()), (*field, "some.key"), "{row:?}");
+        assert!(!row.reason.is_empty(), "{row:?}");
+        assert_eq!(usize::try_from(row.size).unwrap(), message.len(), "{id}");
+        match message.len() <= MOST_BYTES {
+            true => assert_eq!(&row.message, message, "{id}"),
+            false => assert!(!row.message.is_empty() && message.starts_with(&row.message), "{id}"),
+        }
+    }
+}
+
+/// Each with the field at fault.
+fn bad_messages() -> Vec<(&'static str, Vec<u8>)> {
+    let bad = |change: fn(&mut Event)| {
+        let mut event = event("todo.created");
+        change(&mut event);
+        event.encode_to_vec()
+    };
+    let not_finite = Value { kind: Some(Kind::NumberValue(f64::NAN)) };
+    let not_finite = Struct { fields: [("n".to_owned(), not_finite)].into() };
+    let mut messages = vec![
+        ("message", b"\xff\xff\xff".to_vec()),
+        ("message", b"{\"this\":\"is JSON\"}".to_vec()),
+        ("id", Vec::new()),
+        ("id", bad(|event| event.id.clear())),
+        ("id", bad(|event| event.id = "a.b".to_owned())),
+        ("id", bad(|event| event.id = "a\nb".to_owned())),
+        ("id", bad(|event| event.id = "x".repeat(256))),
+        ("type", bad(|event| event.r#type.clear())),
+        ("type", bad(|event| event.r#type = "todo..created".to_owned())),
+        ("type", bad(|event| event.r#type = "todo created".to_owned())),
+        ("occurred_at", bad(|event| event.occurred_at = Some(Timestamp { seconds: 0, nanos: -1 }))),
+        ("data", bad(|event| event.data = None)),
+        ("struct", struct_event("todo.created", not_finite).encode_to_vec()),
+        ("message", bad(|event| event.company_id = "x".repeat(MOST_BYTES))),
+    ];
+    let no_object: [&[u8]; 7] = [b"", b"[1]", b"7", b"{\"a\":", b"{} {}", b"{'a':1}", b"{\"a\":\"\xff\"}"];
+    for json in no_object {
+        let event = Event { data: Some(Data::Json(json.into())), ..event("todo.created") };
+        messages.push(("json", event.encode_to_vec()));
+    }
+    messages
+}

@@ -1,0 +1,110 @@
+//! Queues that are missing or differ.
+
+use lapin::types::{AMQPValue, FieldTable};
+use posthorn_tests::{App, Receiver, always, event, eventually_is, ids, statuses};
+
+#[tokio::test]
+async fn a_webhooks_queue_deleted_by_hand_comes_back_with_its_consumer() {
+    let app = App::with(&[("POSTHORN_RETRY_SCHEDULE", "1s")]).await;
+    let receiver = Receiver::start(statuses([503, 200])).await;
+    let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
+    let _roles = app.start().await;
+    let retried = event("todo.created");
+    app.publish(&retried).await;
+    receiver.receives(1).await;
+    eventually_is("waiting retries", 1, async || app.retrying().await).await;
+
+    app.broker.delete_queue(&app.queue(&webhook)).await;
+    let meanwhile = [(); 50].map(|()| event("todo.created"));
+    app.publish_all(&meanwhile).await;
+
+    app.is_served_by(&webhook, 1).await;
+    let mut expected = ids(meanwhile.iter().chain([&retried]));
+    expected.extend(expected.clone());
+    expected.sort();
+    eventually_is("arrived, each with one retry", expected, async || receiver.ids("/")).await;
+}
+
+#[tokio::test]
+async fn events_for_a_missing_queue_wait_until_a_dispatcher_comes() {
+    let app = App::create().await;
+    let receiver = Receiver::start(always(200)).await;
+    let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
+    let _other_roles = (app.start_role("router").await, app.start_role("recorder").await);
+    let first = event("todo.created");
+    app.publish(&first).await;
+    app.database.records_event(&first.id).await;
+
+    app.broker.delete_queue(&app.queue(&webhook)).await;
+    let orphans = [(); 50].map(|()| event("todo.created"));
+    app.publish_all(&orphans).await;
+
+    for orphan in &orphans {
+        app.database.records_event(&orphan.id).await;
+    }
+    let _dispatcher = app.start_role("dispatcher").await;
+    eventually_is("arrived", ids(&orphans), async || receiver.ids("/")).await;
+}
+
+#[tokio::test]
+async fn a_retry_queue_with_another_ttl_is_an_error_that_names_queue_and_argument() {
+    let app = App::create().await;
+    let queue = app.name("retry.300");
+    app.broker.declare_queue(&queue, retry_queue_arguments(&app, 299)).await;
+    refuses_to_start(&app, "dispatcher", &queue, "x-message-ttl").await;
+}
+
+#[tokio::test]
+async fn a_router_queue_of_another_type_is_an_error_that_names_queue_and_argument() {
+    let app = App::create().await;
+    let queue = app.name("router");
+    app.broker.declare_queue(&queue, table([("x-queue-type", text("classic"))])).await;
+    refuses_to_start(&app, "router", &queue, "x-queue-type").await;
+}
+
+#[tokio::test]
+async fn a_service_may_bind_a_queue_of_its_own_to_the_events() {
+    let app = App::create().await;
+    let _router = app.start_role("router").await;
+    let own = app.name("router.audit");
+    app.broker.declare_queue(&own, FieldTable::default()).await;
+    app.broker.bind(&own, &app.name("events"), "todo.#").await;
+
+    app.publish_all(&[event("todo.created"), event("comment.created")]).await;
+
+    let ready = async || app.broker.queue(&own).await.map(|queue| queue.ready);
+    eventually_is("messages in it", Some(1), ready).await;
+    app.broker.delete_queue(&own).await;
+}
+
+async fn refuses_to_start(app: &App, role: &str, queue: &str, argument: &str) {
+    let mut process = app.spawn(&[role]);
+    let code = process.exit_code().await;
+    let log = process.log();
+    assert_eq!(code, 1, "{log}");
+    assert!(log.contains(queue) && log.contains(argument), "{log}");
+}
+
+/// Those that Posthorn gives: the broker tells of the first that differs, and that must be the TTL.
+fn retry_queue_arguments(app: &App, ttl: i32) -> FieldTable {
+    table([
+        ("x-queue-type", text("quorum")),
+        ("x-delivery-limit", AMQPValue::LongLongInt(1_000_000)),
+        ("x-message-ttl", AMQPValue::LongInt(ttl)),
+        ("x-dead-letter-exchange", text(&app.name("deliveries"))),
+        ("x-dead-letter-strategy", text("at-least-once")),
+        ("x-overflow", text("reject-publish")),
+    ])
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
+
+fn table<const N: usize>(arguments: [(&str, AMQPValue); N]) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in arguments {
+        table.insert(name.into(), value);
+    }
+    table
+}
