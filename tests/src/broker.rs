@@ -5,8 +5,8 @@ use std::future::Future;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ErrorKind,
     options::{
-        BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
-        QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+        BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+        ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
     types::{FieldTable, ShortString},
 };
@@ -86,6 +86,17 @@ impl Broker {
         let sent = channel.basic_publish(exchange.into(), key.into(), options, body, properties).await;
         let confirmation = sent.expect("the message can be sent").await.expect("the broker answers");
         assert_eq!(confirmation, Confirmation::Ack(None), "publish to {exchange}");
+    }
+
+    /// Takes all messages that are ready in a queue and returns their bytes.
+    pub async fn take_all(&self, queue: &str) -> Vec<Vec<u8>> {
+        let channel = self.channel().await;
+        let mut taken = Vec::new();
+        let options = BasicGetOptions { no_ack: true };
+        while let Some(message) = channel.basic_get(queue.into(), options).await.expect("the queue answers") {
+            taken.push(message.delivery.data);
+        }
+        taken
     }
 
     async fn channel(&self) -> Channel {
