@@ -94,7 +94,7 @@ fn start_dispatcher(settings: DispatcherSettings, lifecycle: &mut Lifecycle) -> 
         keys: settings.keys.ring()?,
         retry: settings.topology.retry_schedule,
         channels: settings.delivery.dispatcher_channels.get().into(),
-        most_attempts: settings.delivery.max_attempts.get(),
+        most_in_flight: settings.delivery.max_in_flight.get(),
         idle_connections: settings.delivery.idle_connections,
     };
     let (updates, watching) = watch(&settings.database, Wants::Secrets, lifecycle)?;
@@ -106,7 +106,7 @@ fn start_dispatcher(settings: DispatcherSettings, lifecycle: &mut Lifecycle) -> 
 
 fn start_recorder(settings: RecorderSettings, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
     let broker = Arc::new(settings.broker.broker(&settings.topology)?);
-    let store = Store::new(&settings.database.url()?, settings.recording.database_connections.get().into())?;
+    let store = Store::new(&settings.database.url()?, settings.recording.database_connections.into())?;
     let status = posthorn_recorder::Status::default();
     let database = status.clone();
     let checks: Vec<Check> = vec![connected(&broker), Box::new(move || database.missing())];

@@ -119,7 +119,7 @@ pub(crate) struct AddressSettings {
     #[arg(long, env = "POSTHORN_ALLOW_NETWORKS", value_delimiter = ',', value_name = "CIDRS")]
     allow_networks: Vec<IpNet>,
     /// Allow webhooks with http: URLs besides https:
-    #[arg(long, env = "POSTHORN_ALLOW_HTTP", num_args = 0..=1, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    #[arg(long, env = "POSTHORN_ALLOW_HTTP", num_args = 0..=1, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     allow_http: bool,
 }
 
@@ -178,8 +178,8 @@ pub(crate) struct DeliverySettings {
     #[arg(long, env = "POSTHORN_DISPATCHER_CHANNELS", default_value = "8", value_name = "N")]
     pub(crate) dispatcher_channels: NonZeroU16,
     /// The most attempts that a dispatcher makes at a time, over all webhooks
-    #[arg(long, env = "POSTHORN_MAX_ATTEMPTS", default_value = "8192", value_name = "N")]
-    pub(crate) max_attempts: NonZeroUsize,
+    #[arg(long, env = "POSTHORN_MAX_IN_FLIGHT", default_value = "8192", value_name = "N")]
+    pub(crate) max_in_flight: NonZeroUsize,
     /// The most idle connections that a dispatcher keeps for each receiving host
     #[arg(long, env = "POSTHORN_IDLE_CONNECTIONS", default_value = "64", value_name = "N")]
     pub(crate) idle_connections: usize,
@@ -197,9 +197,15 @@ pub(crate) struct RecordingSettings {
     /// How long after a webhook's deletion its queue is deleted
     #[arg(long, env = "POSTHORN_DELETION_GRACE", default_value = "2m", value_parser = parse_duration, value_name = "TIME")]
     pub(crate) deletion_grace: Duration,
-    /// The most connections to PostgreSQL
-    #[arg(long, env = "POSTHORN_DATABASE_CONNECTIONS", default_value = "4", value_name = "N")]
-    pub(crate) database_connections: NonZeroU16,
+    /// The most connections to PostgreSQL, at least 2
+    #[arg(
+        long,
+        env = "POSTHORN_DATABASE_CONNECTIONS",
+        default_value = "4",
+        value_parser = clap::value_parser!(u16).range(2..=1000),
+        value_name = "N"
+    )]
+    pub(crate) database_connections: u16,
 }
 
 /// Composes the settings of a role.

@@ -42,7 +42,7 @@ pub struct Settings {
     /// Channels over which the webhooks' consumers are spread.
     pub channels: usize,
     /// The most attempts at a time, over all webhooks.
-    pub most_attempts: usize,
+    pub most_in_flight: usize,
     /// The most idle connections kept for each receiving host.
     pub idle_connections: usize,
 }
@@ -82,7 +82,7 @@ pub async fn run(
     let dispatcher = Arc::new(Dispatcher {
         receivers: Receivers::new(settings.addresses.clone(), settings.idle_connections)?,
         retry: settings.retry,
-        attempts: Semaphore::new(settings.most_attempts),
+        attempts: Semaphore::new(settings.most_in_flight),
         deliveries: TaskTracker::new(),
         gate: Gate::default(),
         unsettled: Unsettled::default(),

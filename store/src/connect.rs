@@ -10,6 +10,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::{error::StoreError, partitions::KnownDays};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the server's machine may leave what was sent unacknowledged: keepalives don't count then.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long to wait for a connection of the pool to come free.
 const POOL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than any statement of ours takes; a dead server must not hold a task for ever.
@@ -65,6 +67,7 @@ pub(crate) fn read_config(url: &str) -> Result<Config, StoreError> {
     config.keepalives_idle(Duration::from_secs(10));
     config.keepalives_interval(Duration::from_secs(5));
     config.keepalives_retries(3);
+    config.tcp_user_timeout(SILENCE_TIMEOUT);
     if config.get_options().is_none() {
         config.options(STATEMENT_TIMEOUT);
     }
