@@ -12,8 +12,14 @@ use lapin::{
     message::Delivery,
     types::{AMQPValue, FieldTable, ShortString},
 };
-use posthorn_domain::id::WebhookId;
+use posthorn_domain::{
+    event::Rejection,
+    id::WebhookId,
+    journal::{Entry, Rejected},
+};
 use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, confirm::Publication};
+
+use uuid::Uuid;
 
 use crate::names::Names;
 
@@ -23,6 +29,9 @@ const RECEIVED_AT: &str = "posthorn-received-at";
 const FIRST_ATTEMPT_AT: &str = "posthorn-first-attempt-at";
 const TRACEPARENT: &str = "traceparent";
 const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// The most bytes of a rejected message that are kept: brokers from 4.0 take 16 MiB in all.
+const MOST_KEPT: usize = 8 << 20;
 
 /// A message from a queue.
 #[derive(Debug, Clone)]
@@ -69,6 +78,20 @@ impl Message {
             routing_key: delivery.routing_key.to_string(),
             body: delivery.data.into(),
         }
+    }
+
+    /// Its journal entry if it turns out to be no event, with its bytes, as far as a message takes them.
+    pub fn rejected(self, rejection: Rejection) -> Entry {
+        Entry::Rejected(Rejected {
+            id: Uuid::now_v7(),
+            rejected_at: Timestamp::now(),
+            field: rejection.field.to_owned(),
+            reason: rejection.reason,
+            routing_key: self.routing_key,
+            message_id: self.message_id,
+            size: self.body.len() as u64,
+            message: self.body.slice(..self.body.len().min(MOST_KEPT)),
+        })
     }
 
     /// The webhook that a delivery is for, if the routing key is one's id.

@@ -8,8 +8,8 @@ use std::{
 use jiff::Timestamp;
 use posthorn_broker::{BrokerError, DeliveryHeaders, Journal, Message, Publisher, Received, Session};
 use posthorn_domain::{
-    event::{Event, Rejection},
-    journal::{Attempted, Consequence, Entry, Rejected},
+    event::Event,
+    journal::{Attempted, Consequence, Entry},
     outcome::Outcome,
     retry::{Step, next_step},
 };
@@ -79,8 +79,9 @@ impl Line {
         let Received { message, receipt } = received;
         let event = match Event::decode(&message.body, usize::MAX) {
             Ok(event) => event,
+            // Somebody else has published to our exchange: the router lets only events through.
             Err(rejection) => {
-                if self.journal.write(reject(rejection, message)).await.is_ok() {
+                if self.journal.write(message.rejected(rejection)).await.is_ok() {
                     receipt.finish();
                 }
                 return;
@@ -220,20 +221,6 @@ fn consequence(step: Step, now: Timestamp) -> Consequence {
         Step::GiveUp => Consequence::GiveUp,
         Step::DisableNow => Consequence::DisableNow,
     }
-}
-
-/// Somebody else has published to our exchange: the router lets only events through.
-fn reject(rejection: Rejection, message: Message) -> Entry {
-    Entry::Rejected(Rejected {
-        id: Uuid::now_v7(),
-        rejected_at: Timestamp::now(),
-        field: rejection.field.to_owned(),
-        reason: rejection.reason,
-        routing_key: message.routing_key,
-        message_id: message.message_id,
-        size: message.body.len() as u64,
-        message: message.body,
-    })
 }
 
 #[cfg(test)]

@@ -174,4 +174,4 @@ pub fn rfc3339_millis(time: Timestamp) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,8 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use posthorn_broker::{BrokerError, Message, Receipt, Received, Session, Source};
-use posthorn_domain::journal::{Entry, Rejected, decode};
+use posthorn_broker::{BrokerError, Receipt, Received, Session, Source};
+use posthorn_domain::{
+    event::Rejection,
+    journal::{Entry, Rejected, decode, encode},
+};
 use posthorn_store::{Disabled, Recorded, Store, StoreError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -82,7 +85,9 @@ impl Gathered {
                 tracing::error!(
                     "a journal batch cannot be read, it is kept with the rejected events: {error}"
                 );
-                self.entries.push(unreadable(received.message, error.to_string()));
+                self.entries.push(
+                    received.message.rejected(Rejection { field: "journal", reason: error.to_string() }),
+                );
             }
         }
         self.receipts.push(received.receipt);
@@ -137,20 +142,14 @@ fn tell(recorded: Recorded, entries: &[Entry]) {
     }
 }
 
-fn unreadable(message: Message, reason: String) -> Entry {
-    rejected(reason, message.body)
-}
-
+/// An entry that the database refuses, as one that it takes.
 fn refused(entry: &Entry, error: &StoreError) -> Entry {
-    rejected(error.told(), posthorn_domain::journal::encode([entry]))
-}
-
-fn rejected(reason: String, message: bytes::Bytes) -> Entry {
+    let message = encode([entry]);
     Entry::Rejected(Rejected {
         id: Uuid::now_v7(),
         rejected_at: Timestamp::now(),
         field: "journal".to_owned(),
-        reason,
+        reason: error.told(),
         routing_key: String::new(),
         message_id: String::new(),
         size: message.len() as u64,

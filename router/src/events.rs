@@ -6,18 +6,14 @@ use jiff::Timestamp;
 use posthorn_broker::{BrokerError, Confirm, DeliveryHeaders, Journal, Message, Publisher, Receipt, Session};
 use posthorn_domain::{
     event::{Event, Rejection},
-    journal::{Entry, Rejected, Routed},
+    journal::{Entry, Routed},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
 
 use crate::{Settings, directory::Directory, metrics};
 
 /// A message that came back so often is what makes routers fall.
 const MOST_RETURNS: u32 = 20;
-/// The most bytes of a rejected message that are kept: brokers from 4.0 take 16 MiB in all.
-const MOST_KEPT: usize = 8 << 20;
-
 /// A message whose deliveries are on their way.
 struct Sent {
     confirms: Vec<Confirm>,
@@ -98,17 +94,7 @@ async fn send(
 fn reject(rejection: Rejection, message: Message) -> Sent {
     metrics::event_rejected(rejection.field);
     tracing::warn!(message.id = message.message_id, "rejected an event: {rejection}");
-    let entry = Entry::Rejected(Rejected {
-        id: Uuid::now_v7(),
-        rejected_at: Timestamp::now(),
-        field: rejection.field.to_owned(),
-        reason: rejection.reason,
-        routing_key: message.routing_key,
-        message_id: message.message_id,
-        size: message.body.len() as u64,
-        message: message.body.slice(..message.body.len().min(MOST_KEPT)),
-    });
-    Sent { confirms: Vec::new(), entry }
+    Sent { confirms: Vec::new(), entry: message.rejected(rejection) }
 }
 
 /// Waits until everything is safe, then acknowledges. If it fails the session has ended, and the

@@ -8,12 +8,12 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use posthorn_broker::{BrokerError, Journal, Message, Publisher, Received, Session};
 use posthorn_domain::{
+    event::Rejection,
     id::WebhookId,
-    journal::{Dropped, Entry, Rejected},
+    journal::{Dropped, Entry},
 };
 use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
 
 use crate::{directory::Directory, metrics};
 
@@ -104,14 +104,6 @@ fn dropped(webhook_id: WebhookId, message: &Message) -> Entry {
 
 /// Somebody else has published to our exchange.
 fn unaddressed(message: Message) -> Entry {
-    Entry::Rejected(Rejected {
-        id: Uuid::now_v7(),
-        rejected_at: Timestamp::now(),
-        field: "routing_key".to_owned(),
-        reason: "a delivery whose routing key is not a webhook's id".to_owned(),
-        routing_key: message.routing_key,
-        message_id: message.message_id,
-        size: message.body.len() as u64,
-        message: message.body,
-    })
+    let reason = "is not the id of the webhook that a delivery is for".to_owned();
+    message.rejected(Rejection { field: "routing_key", reason })
 }

@@ -17,6 +17,15 @@ fn wire() -> v1::Event {
     }
 }
 
+/// An event with these names and nothing else to say.
+pub(crate) fn event(event_type: &str, company: &str, project: &str) -> Event {
+    let mut wire = wire();
+    wire.r#type = event_type.into();
+    wire.company_id = company.into();
+    wire.project_id = project.into();
+    decode(&wire).unwrap()
+}
+
 fn decode(wire: &v1::Event) -> Result<Event, Rejection> {
     Event::decode(&wire.encode_to_vec().into(), 1 << 20)
 }

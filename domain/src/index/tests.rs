@@ -1,22 +1,8 @@
-use bytes::Bytes;
-use posthorn_proto::v1;
 use proptest::{prelude::*, sample::select};
-use prost::Message;
 use uuid::Uuid;
 
 use super::*;
-
-fn event(event_type: &str, company: &str, project: &str) -> Event {
-    let wire = v1::Event {
-        id: "e".into(),
-        r#type: event_type.into(),
-        company_id: company.into(),
-        project_id: project.into(),
-        occurred_at: None,
-        data: Some(v1::event::Data::Json(Bytes::from_static(b"{}"))),
-    };
-    Event::decode(&wire.encode_to_vec().into(), 1000).unwrap()
-}
+use crate::event::tests::event;
 
 fn some_of(words: &'static [&'static str]) -> impl Strategy<Value = Option<Vec<String>>> {
     prop::option::of(prop::collection::vec(select(words).prop_map(str::to_owned), 1..3))

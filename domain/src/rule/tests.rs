@@ -1,21 +1,7 @@
-use bytes::Bytes;
-use posthorn_proto::v1;
-use prost::Message;
 use serde_json::json;
 
 use super::*;
-
-fn event(event_type: &str, company: &str, project: &str) -> Event {
-    let wire = v1::Event {
-        id: "e".into(),
-        r#type: event_type.into(),
-        company_id: company.into(),
-        project_id: project.into(),
-        occurred_at: None,
-        data: Some(v1::event::Data::Json(Bytes::from_static(b"{}"))),
-    };
-    Event::decode(&wire.encode_to_vec().into(), 1000).unwrap()
-}
+use crate::event::tests::event;
 
 fn rule(value: Value) -> Rule {
     Rule::read_list(&json!([value])).unwrap().remove(0)
