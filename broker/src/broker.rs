@@ -8,6 +8,7 @@ use std::{
 };
 
 use lapin::uri::AMQPUri;
+use posthorn_domain::told::told;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -29,8 +30,8 @@ pub enum QueueType {
     Classic,
 }
 
-/// Where the broker is and what is declared there.
-#[derive(Debug, Clone)]
+/// Where the broker is and what is declared there. No `Debug`: the URL holds a password.
+#[derive(Clone)]
 pub struct Config {
     /// `amqp://` or `amqps://`, with user and password.
     pub url: String,
@@ -60,7 +61,7 @@ impl Broker {
     /// # Errors
     /// If the URL isn't one.
     pub fn new(config: Config) -> Result<Self, BrokerError> {
-        let mut url = AMQPUri::from_str(&config.url).map_err(BrokerError::BadUrl)?;
+        let mut url = AMQPUri::from_str(&config.url).map_err(|_| BrokerError::BadUrl)?;
         url.query.heartbeat = url.query.heartbeat.or(Some(HEARTBEAT));
         Ok(Self { config, url, current: Mutex::new(None) })
     }
@@ -94,7 +95,7 @@ impl Broker {
                     tracing::warn!(
                         "RabbitMQ at {} is not available ({}), trying again in {} ms",
                         self.address(),
-                        error.told(),
+                        told(&error),
                         wait.as_millis()
                     );
                     if stop.run_until_cancelled(sleep(wait)).await.is_none() {

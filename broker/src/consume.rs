@@ -11,6 +11,7 @@ use lapin::{
     options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
     types::FieldTable,
 };
+use posthorn_domain::told::told;
 use tokio::{
     sync::Notify,
     time::{sleep_until, timeout},
@@ -40,6 +41,8 @@ pub struct ConsumerChannel {
 pub struct Source {
     consumer: Consumer,
     channel: Arc<ConsumerChannel>,
+    /// lapin tells the end once; asked again it waits for ever.
+    ended: bool,
 }
 
 /// A message and its receipt.
@@ -94,7 +97,7 @@ impl ConsumerChannel {
         };
         let started = timeout(ANSWER_TIMEOUT, start).await.unwrap_or_else(|_| Err(silent()));
         let consumer = started.inspect_err(|_| self.dead.cancel()).map_err(BrokerError::amqp(task))?;
-        Ok(Source { consumer, channel: self.clone() })
+        Ok(Source { consumer, channel: self.clone(), ended: false })
     }
 
     /// Whether it can still be used.
@@ -135,28 +138,43 @@ impl ConsumerChannel {
 impl Source {
     /// The next message; `None` when the consumer is dead: its queue is gone, or its channel is.
     pub async fn next(&mut self) -> Option<Received> {
-        let delivery = match self.consumer.next().await {
-            Some(Ok(delivery)) => delivery,
+        if self.ended {
+            return None;
+        }
+        let next = tokio::select! {
+            next = self.consumer.next() => next,
+            () = self.channel.dead.cancelled() => None,
+        };
+        match next {
+            Some(Ok(delivery)) => {
+                let receipt = Receipt { tag: delivery.delivery_tag, channel: self.channel.clone() };
+                return Some(Received { message: Message::read(delivery), receipt });
+            }
             Some(Err(error)) => {
                 tracing::debug!(%error, queue = %self.consumer.queue(), "the consumer has failed");
                 self.channel.dead.cancel();
-                return None;
             }
-            None => return None,
-        };
-        let receipt = Receipt { tag: delivery.delivery_tag, channel: self.channel.clone() };
-        Some(Received { message: Message::read(delivery), receipt })
+            None => {}
+        }
+        self.ended = true;
+        None
     }
 
     /// Takes no more messages. Those that came but were not looked at go back to the queue.
     pub async fn cancel(mut self) {
-        let tag = self.consumer.tag();
-        let cancelled = self.channel.channel.basic_cancel(tag, BasicCancelOptions::default());
-        if !matches!(timeout(ANSWER_TIMEOUT, cancelled).await, Ok(Ok(()))) {
-            return self.channel.dead.cancel();
+        if self.ended {
+            return;
         }
-        while let Some(received) = self.next().await {
-            received.receipt.give_back().await;
+        let cancelling = async {
+            let tag = self.consumer.tag();
+            self.channel.channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
+            while let Some(received) = self.next().await {
+                received.receipt.give_back().await;
+            }
+            lapin::Result::Ok(())
+        };
+        if !matches!(timeout(ANSWER_TIMEOUT, cancelling).await, Ok(Ok(()))) {
+            self.channel.dead.cancel();
         }
     }
 }
@@ -170,11 +188,12 @@ impl Receipt {
 
     /// Gives the message back to its queue.
     pub async fn give_back(self) {
-        self.channel.acks().give_back(self.tag);
         let options = BasicNackOptions { requeue: true, multiple: false };
         if self.channel.channel.basic_nack(self.tag, options).await.is_err() {
             self.channel.dead.cancel();
         }
+        // Not before: a run of acknowledgements that passes over the tag must not overtake the nack.
+        self.channel.acks().give_back(self.tag);
     }
 }
 
@@ -189,12 +208,20 @@ async fn acknowledge(session: Arc<Session>, channel: Arc<ConsumerChannel>) {
         };
         tokio::select! {
             () = session.ended() => return,
-            () = channel.dead.cancelled() => return,
+            () = channel.dead.cancelled() => break,
             () = channel.finished.notified() => {}
             () = patience => {}
         }
         if let Err(error) = channel.acknowledge_due(false).await {
-            return tracing::warn!("lost a channel of RabbitMQ: {}", error.told());
+            tracing::warn!("lost a channel of RabbitMQ: {}", told(&error));
+            break;
+        }
+    }
+    // What is unanswered goes back to its queue when the channel is closed, not before.
+    if channel.channel.status().connected() {
+        let closing = channel.channel.close(200, "dead".into());
+        if !matches!(timeout(ANSWER_TIMEOUT, closing).await, Ok(Ok(()))) {
+            session.fail("a channel cannot be closed");
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Why the broker did not do what it was asked.
 
-use std::fmt;
-
 use lapin::{
     ErrorKind,
     protocol::{AMQPErrorKind, AMQPSoftError},
@@ -11,8 +9,8 @@ use lapin::{
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// The setting is not an AMQP URL.
-    #[error("POSTHORN_AMQP_URL is not an AMQP URL such as amqp://user:password@host:5672/vhost: {0}")]
-    BadUrl(String),
+    #[error("POSTHORN_AMQP_URL is not an AMQP URL such as amqp://user:password@host:5672/vhost")]
+    BadUrl,
     /// It did not answer in time.
     #[error("cannot {task}: RabbitMQ does not answer")]
     NoAnswer {
@@ -47,25 +45,13 @@ impl BrokerError {
     /// Whether trying again later may help.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::BadUrl(_) | Self::Differs { .. } => false,
+            Self::BadUrl | Self::Differs { .. } => false,
             Self::NoAnswer { .. } | Self::Amqp { .. } | Self::SessionEnded => true,
         }
     }
 
     pub(crate) fn amqp(task: &'static str) -> impl FnOnce(lapin::Error) -> Self {
         move |source| Self::Amqp { task, source }
-    }
-
-    /// The error and its causes on one line.
-    pub fn told(&self) -> impl fmt::Display {
-        use std::error::Error;
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        text
     }
 }
 

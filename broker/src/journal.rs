@@ -6,14 +6,15 @@
 use std::sync::Arc;
 
 use lapin::BasicProperties;
+use metrics::Unit;
 use posthorn_domain::journal::{Entry, encode};
 use posthorn_proto::{
     CONTENT_TYPE,
-    confirm::{ConfirmChannel, Publication, Unconfirmed},
+    confirm::{ConfirmChannel, Publication},
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{error::BrokerError, session::Session};
+use crate::{error::BrokerError, publish::confirmed, session::Session};
 
 /// The most entries that wait for their batch.
 const MOST_WAITING: usize = 1024;
@@ -37,6 +38,11 @@ impl Session {
     /// # Errors
     /// If the broker refuses or is gone.
     pub async fn journal(self: &Arc<Self>) -> Result<Journal, BrokerError> {
+        metrics::describe_histogram!(
+            "posthorn_journal_batch_entries",
+            Unit::Count,
+            "Entries in a journal batch"
+        );
         let channel = self.confirm_channel().await?;
         let (requests, queue) = mpsc::channel(MOST_WAITING);
         self.tasks.spawn(own(self.clone(), channel, queue));
@@ -59,19 +65,22 @@ impl Journal {
 
 async fn own(session: Arc<Session>, mut channel: ConfirmChannel<()>, mut requests: mpsc::Receiver<Request>) {
     let mut gathered = Vec::new();
-    while requests.recv_many(&mut gathered, MOST_WAITING).await > 0 {
-        let writing = write(&session, &mut channel, &gathered);
-        let written = tokio::select! {
-            () = session.ended() => return,
-            written = writing => written,
-        };
-        if let Err(error) = written {
-            return session.fail(error);
+    let writing = async {
+        while requests.recv_many(&mut gathered, MOST_WAITING).await > 0 {
+            write(&session, &mut channel, &gathered).await?;
+            for request in gathered.drain(..) {
+                // Whoever wrote may have gone: the entry is in the broker all the same.
+                let _ = request.written.send(());
+            }
         }
-        for request in gathered.drain(..) {
-            // Whoever wrote may have gone: the entry is in the broker all the same.
-            let _ = request.written.send(());
-        }
+        Ok::<(), String>(())
+    };
+    tokio::select! {
+        () = session.ended() => {}
+        written = writing => match written {
+            Ok(()) => {}
+            Err(reason) => session.fail(reason),
+        },
     }
 }
 
@@ -79,7 +88,7 @@ async fn write(
     session: &Session,
     channel: &mut ConfirmChannel<()>,
     gathered: &[Request],
-) -> Result<(), Unconfirmed> {
+) -> Result<(), String> {
     for batch in batches(gathered) {
         metrics::histogram!("posthorn_journal_batch_entries").record(batch.len() as f64);
         let properties = BasicProperties::default()
@@ -87,8 +96,8 @@ async fn write(
             .with_content_type(CONTENT_TYPE.into())
             .with_type("posthorn.v1.JournalBatch".into());
         let publication = Publication {
-            exchange: "".into(),
-            routing_key: session.names().journal().into(),
+            exchange: session.names().journal().into(),
+            routing_key: "".into(),
             properties,
             body: encode(batch.iter().map(|request| &request.entry)),
             mandatory: true,
@@ -96,7 +105,7 @@ async fn write(
         channel.publish(publication, ());
     }
     while channel.in_flight() > 0 {
-        channel.confirmed().await?;
+        confirmed(session, channel).await?;
     }
     Ok(())
 }

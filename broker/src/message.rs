@@ -129,7 +129,7 @@ impl DeliveryHeaders {
 }
 
 impl Names {
-    /// A delivery to a webhook's queue. Not mandatory: the exchange has an alternate.
+    /// A delivery to a webhook's queue.
     pub fn delivery(
         &self,
         webhook: WebhookId,
@@ -137,7 +137,7 @@ impl Names {
         event: Bytes,
         headers: &DeliveryHeaders,
     ) -> Publication {
-        self.publication(self.deliveries(), webhook, event_id, event, headers, false)
+        self.publication(self.deliveries(), webhook, event_id, event, headers)
     }
 
     /// A delivery that comes to its webhook's queue after a delay.
@@ -149,7 +149,7 @@ impl Names {
         event: Bytes,
         headers: &DeliveryHeaders,
     ) -> Publication {
-        self.publication(self.retry(delay), webhook, event_id, event, headers, true)
+        self.publication(self.retry(delay), webhook, event_id, event, headers)
     }
 
     fn publication(
@@ -159,7 +159,6 @@ impl Names {
         event_id: &str,
         body: Bytes,
         headers: &DeliveryHeaders,
-        mandatory: bool,
     ) -> Publication {
         let mut properties = BasicProperties::default()
             .with_delivery_mode(2)
@@ -174,7 +173,8 @@ impl Names {
             routing_key: webhook.to_string().into(),
             properties,
             body,
-            mandatory,
+            // An alternate exchange that has lost its queue would swallow the message without a word.
+            mandatory: true,
         }
     }
 }

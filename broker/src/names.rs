@@ -46,7 +46,7 @@ impl Names {
         format!("{}.orphans", self.prefix)
     }
 
-    /// The queue of the journal.
+    /// The exchange and the queue of the journal.
     pub fn journal(&self) -> String {
         format!("{}.journal", self.prefix)
     }

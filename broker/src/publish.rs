@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use posthorn_domain::told::told;
 use posthorn_proto::confirm::{ConfirmChannel, Publication};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -21,6 +22,8 @@ const MOST_IN_FLIGHT: usize = 2000;
 /// How long a confirm may take. While the broker is blocked by an alarm it may take for ever: ending
 /// the session would only make other tasks do their work again.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
+
+const UNCONFIRMED: &str = "no publisher confirm in 30 s";
 
 struct Request {
     publication: Publication,
@@ -108,14 +111,14 @@ async fn own(
                     progress = Instant::now();
                     tokens.into_iter().for_each(confirm);
                 }
-                Ok(Err(error)) => return session.fail(error),
+                Ok(Err(error)) => return session.fail(told(&error)),
                 Err(_) => {}
             },
         }
         if session.is_blocked() {
             progress = Instant::now();
         } else if channel.in_flight() > 0 && progress.elapsed() > CONFIRM_TIMEOUT {
-            return session.fail("no publisher confirm in 30 s");
+            return session.fail(UNCONFIRMED);
         }
     }
 }
@@ -125,10 +128,24 @@ async fn drain(session: &Session, mut channel: ConfirmChannel<oneshot::Sender<()
     while channel.in_flight() > 0 {
         tokio::select! {
             () = session.ended() => return,
-            confirmed = channel.confirmed() => match confirmed {
+            confirmed = confirmed(session, &mut channel) => match confirmed {
                 Ok(tokens) => tokens.into_iter().for_each(confirm),
-                Err(error) => return session.fail(error),
+                Err(reason) => return session.fail(reason),
             },
+        }
+    }
+}
+
+/// Waits for confirms, no longer than they may take; or why the session must end.
+pub(crate) async fn confirmed<T: Send + 'static>(
+    session: &Session,
+    channel: &mut ConfirmChannel<T>,
+) -> Result<Vec<T>, String> {
+    loop {
+        match timeout(CONFIRM_TIMEOUT, channel.confirmed()).await {
+            Ok(confirmed) => return confirmed.map_err(|error| told(&error)),
+            Err(_) if session.is_blocked() => {}
+            Err(_) => return Err(UNCONFIRMED.to_owned()),
         }
     }
 }

@@ -37,7 +37,9 @@ pub(crate) async fn declare(channel: &Channel, config: &Config) -> Result<(), Br
         bind(channel, &name, &name, "").await?;
     }
 
+    exchange(channel, &names.journal(), ExchangeKind::Fanout, FieldTable::default()).await?;
     queue(channel, &names.journal(), arguments(QueueType::Quorum)).await?;
+    bind(channel, &names.journal(), &names.journal(), "").await?;
     exchange(channel, &names.events(), ExchangeKind::Topic, FieldTable::default()).await?;
     queue(channel, &names.router(), arguments(QueueType::Quorum)).await?;
     bind(channel, &names.router(), &names.events(), "#").await

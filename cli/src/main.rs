@@ -9,7 +9,7 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
 use commands::{listen::Listen, publish::Publish, webhook::WebhookCommand};
 use roles::Role;
@@ -44,7 +44,7 @@ enum Command {
     Publish(Publish),
     /// Receive webhooks here: print and verify what comes
     Listen(Listen),
-    /// Look after webhooks, on the database
+    /// Add, list, change and remove webhooks, in PostgreSQL
     #[command(subcommand)]
     Webhook(WebhookCommand),
     /// Print a fresh key for POSTHORN_SECRET_KEYS
@@ -57,7 +57,8 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&unset_empty(Cli::command()).get_matches());
+    let cli = cli.unwrap_or_else(|error| error.exit());
     telemetry::init(&cli.log);
     // One TLS implementation for all clients; whoever came first is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -68,6 +69,14 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A variable that is set to nothing, as compose files often leave them, counts as not set.
+fn unset_empty(command: clap::Command) -> clap::Command {
+    let is_empty =
+        |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let unset = |arg: clap::Arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg };
+    command.mut_args(unset).mut_subcommands(unset_empty)
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {

@@ -81,7 +81,7 @@ fn start_router(settings: RouterSettings, lifecycle: &mut Lifecycle) -> anyhow::
     let stop = lifecycle.stop_token();
     let settings = posthorn_router::Settings {
         prefetch: settings.routing.router_prefetch.get(),
-        most_event_bytes: settings.routing.max_event_bytes.get(),
+        most_event_bytes: settings.routing.max_event_bytes as usize,
     };
     lifecycle.spawn(async move { Ok(posthorn_router::run(broker, updates, settings, stop).await?) });
     Ok(checks)

@@ -31,7 +31,7 @@ pub(crate) struct LogSettings {
         help_heading = "Logs"
     )]
     pub(crate) log: String,
-    /// As text for people or as JSON for machines
+    /// How logs are written: text for people, json for machines
     #[arg(long, env = "POSTHORN_LOG_FORMAT", default_value = "text", global = true, help_heading = "Logs")]
     pub(crate) log_format: LogFormat,
 }
@@ -54,7 +54,7 @@ pub(crate) struct DatabaseSettings {
         value_name = "URL"
     )]
     database_url: Secret,
-    /// A file that holds it
+    /// Read the PostgreSQL URL from this file instead
     #[arg(long, env = "POSTHORN_DATABASE_URL_FILE", value_name = "FILE")]
     database_url_file: Option<PathBuf>,
 }
@@ -77,7 +77,7 @@ pub(crate) struct BrokerSettings {
         value_name = "URL"
     )]
     amqp_url: Secret,
-    /// A file that holds it
+    /// Read the RabbitMQ URL from this file instead
     #[arg(long, env = "POSTHORN_AMQP_URL_FILE", value_name = "FILE")]
     amqp_url_file: Option<PathBuf>,
     /// What the names of all exchanges and queues begin with
@@ -104,11 +104,11 @@ impl BrokerSettings {
 /// What is declared in RabbitMQ: the same for every role of an installation.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TopologySettings {
-    /// The delays before the retries, one to ten; their number is the number of retries
+    /// The delays before the retries, one to ten, such as 5s,30m,2h; the same for every role
     #[arg(long, env = "POSTHORN_RETRY_SCHEDULE", default_value = "5s,5m,30m,2h,8h", value_name = "DELAYS")]
     pub(crate) retry_schedule: RetryPolicy,
     /// Kind of the webhooks' queues: quorum, or classic for many thousands of webhooks on one broker
-    #[arg(long, env = "POSTHORN_QUEUE_TYPE", default_value = "quorum")]
+    #[arg(long, env = "POSTHORN_QUEUE_TYPE", default_value = "quorum", value_name = "KIND")]
     queue_type: QueueType,
 }
 
@@ -135,7 +135,7 @@ pub(crate) struct KeySettings {
     /// id:base64 of 32 bytes, comma-separated: the first encrypts, all decrypt (see `posthorn key`)
     #[arg(long, env = "POSTHORN_SECRET_KEYS", hide_env_values = true, value_name = "KEYS")]
     secret_keys: Option<Secret>,
-    /// A file that holds them
+    /// Read the keys from this file instead
     #[arg(long, env = "POSTHORN_SECRET_KEYS_FILE", value_name = "FILE")]
     secret_keys_file: Option<PathBuf>,
 }
@@ -144,7 +144,7 @@ impl KeySettings {
     pub(crate) fn ring(&self) -> anyhow::Result<KeyRing> {
         let keys = secret::read(self.secret_keys.as_ref(), self.secret_keys_file.as_ref())?;
         let keys =
-            keys.context("POSTHORN_SECRET_KEYS is not set: make a key with `posthorn key` and keep it safe")?;
+            keys.context("POSTHORN_SECRET_KEYS (or POSTHORN_SECRET_KEYS_FILE) is not set: make a key with `posthorn key` and keep it safe")?;
         keys.parse().context("POSTHORN_SECRET_KEYS is wrong")
     }
 }
@@ -155,17 +155,23 @@ pub(crate) struct AdminSettings {
     /// Where /livez, /readyz and /metrics are served; port 0 takes any free one
     #[arg(long, env = "POSTHORN_ADMIN_ADDR", default_value = "127.0.0.1:9400", value_name = "ADDR")]
     pub(crate) admin_addr: SocketAddr,
-    /// Time given to what runs once the process is told to stop
-    #[arg(long, env = "POSTHORN_GRACE_PERIOD", default_value = "25s", value_parser = parse_duration, value_name = "TIME")]
+    /// Time given to what runs once the process is told to stop; longer than the longest attempt, 30s
+    #[arg(long, env = "POSTHORN_GRACE_PERIOD", default_value = "35s", value_parser = parse_duration, value_name = "TIME")]
     pub(crate) grace_period: Duration,
 }
 
 /// What the router alone needs.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RoutingSettings {
-    /// The largest event in bytes; larger ones are rejected
-    #[arg(long, env = "POSTHORN_MAX_EVENT_BYTES", default_value = "1048576", value_name = "BYTES")]
-    pub(crate) max_event_bytes: NonZeroUsize,
+    /// The largest event in bytes, at most 8 MiB; larger ones are rejected
+    #[arg(
+        long,
+        env = "POSTHORN_MAX_EVENT_BYTES",
+        default_value = "1048576",
+        value_parser = clap::value_parser!(u32).range(1..=8_388_608),
+        value_name = "BYTES"
+    )]
+    pub(crate) max_event_bytes: u32,
     /// Events that a router holds unacknowledged
     #[arg(long, env = "POSTHORN_ROUTER_PREFETCH", default_value = "500", value_name = "N")]
     pub(crate) router_prefetch: NonZeroU16,
@@ -188,8 +194,8 @@ pub(crate) struct DeliverySettings {
 /// What the recorder alone needs.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RecordingSettings {
-    /// How long events and attempts are kept
-    #[arg(long, env = "POSTHORN_RETENTION", default_value = "30d", value_parser = parse_duration, value_name = "TIME")]
+    /// How long events and attempts are kept, at least 1d
+    #[arg(long, env = "POSTHORN_RETENTION", default_value = "30d", value_parser = read_retention, value_name = "TIME")]
     pub(crate) retention: Duration,
     /// Journal batches that a recorder holds unacknowledged
     #[arg(long, env = "POSTHORN_RECORDER_PREFETCH", default_value = "64", value_name = "N")]
@@ -245,6 +251,14 @@ role! {
         broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, keys: KeySettings,
         addresses: AddressSettings, routing: RoutingSettings, delivery: DeliverySettings,
         recording: RecordingSettings
+    }
+}
+
+fn read_retention(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(retention) if retention >= Duration::from_secs(24 * 3600) => Ok(retention),
+        Ok(_) => Err("events and attempts are kept for at least 1d".to_owned()),
+        Err(_) => Err(format!("`{text}` is not a time such as 30d")),
     }
 }
 

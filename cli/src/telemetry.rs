@@ -20,7 +20,7 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// Starts logging to standard error.
 pub(crate) fn init(settings: &LogSettings) {
     // The clients log every hiccup of a connection as an error; what it means for us we say ourselves.
-    let quiet = "lapin=off,hickory_resolver=error,hickory_net=error,refinery_core=warn,tokio_postgres=warn";
+    let quiet = "lapin=off,hickory_resolver=error,hickory_net=error,refinery_core=warn,tokio_postgres=warn,deadpool_postgres=off";
     let filter = EnvFilter::try_new(format!("{quiet},{}", settings.log)).unwrap_or_else(|error| {
         eprintln!("POSTHORN_LOG is wrong ({error}), logging at info");
         EnvFilter::new("info")

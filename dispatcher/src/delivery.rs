@@ -13,6 +13,7 @@ use posthorn_domain::{
     outcome::Outcome,
     retry::{Step, next_step},
 };
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -43,12 +44,13 @@ struct Position {
 }
 
 /// What was made of a delivery, to be made safe before it is acknowledged.
-#[derive(Debug, Clone)]
 pub(crate) struct Made {
     /// The attempt's journal entry; none if no attempt was made.
     entry: Option<Attempted>,
     /// The delivery's next message, after this delay.
     again: Option<(Duration, DeliveryHeaders)>,
+    /// Set once that message is safe: a delivery that comes back in between gets no second retry.
+    is_again_safe: OnceCell<()>,
 }
 
 /// The webhook was paused, disabled or deleted before the attempt began.
@@ -111,8 +113,11 @@ impl Line {
     ) -> Result<(), BrokerError> {
         if let Some((delay, headers)) = &made.again {
             let names = self.session.names();
-            let again = names.delayed(*delay, target.id(), &event.id, message.body.clone(), headers);
-            self.retries.publish(again).await?.wait().await?;
+            let publish = async || {
+                let again = names.delayed(*delay, target.id(), &event.id, message.body.clone(), headers);
+                self.retries.publish(again).await?.wait().await
+            };
+            made.is_again_safe.get_or_try_init(publish).await?;
         }
         if let Some(entry) = &made.entry {
             self.journal.write(Entry::Attempted(Box::new(entry.clone()))).await?;
@@ -137,13 +142,14 @@ impl Dispatcher {
             ..message.headers.clone()
         };
         let allowed = async {
-            let permit = self.attempts.acquire().await.expect("the semaphore is never closed");
-            (permit, self.gate.pass().await)
+            let pass = self.gate.pass().await?;
+            Some((pass, self.attempts.acquire().await.expect("the semaphore is never closed")))
         };
-        let Some((_permit, pass)) = stop.run_until_cancelled(allowed).await else { return Err(Stopped) };
-        let Some(_pass) = pass else {
+        let Some(allowed) = stop.run_until_cancelled(allowed).await else { return Err(Stopped) };
+        let Some(_allowed) = allowed else {
             let headers = again(position.attempt, position.first_attempt_at);
-            return Ok(Made { entry: None, again: Some((self.retry.shortest(), headers)) });
+            let again = Some((self.retry.shortest(), headers));
+            return Ok(Made { entry: None, again, is_again_safe: OnceCell::new() });
         };
         let started_at = Timestamp::now();
         let started = Instant::now();
@@ -154,11 +160,7 @@ impl Dispatcher {
             true => Step::RetryIn(self.retry.shortest()),
             false => next_step(&answer.outcome, position.attempt, &self.retry, rand::random()),
         };
-        metrics::attempt_finished(
-            &answer.outcome,
-            duration,
-            event.occurred_at.or(message.headers.received_at),
-        );
+        metrics::attempt_finished(&answer.outcome, duration, message.headers.received_at);
         tracing::debug!(
             event.id, webhook.id = %target.id(), attempt = position.attempt, outcome = ?answer.outcome, ?step,
             duration_ms = duration.as_millis() as u64, "made an attempt"
@@ -179,7 +181,7 @@ impl Dispatcher {
             consequence: consequence(step, Timestamp::now()),
             first_attempt_at: position.first_attempt_at,
         };
-        Ok(Made { entry: Some(entry), again })
+        Ok(Made { entry: Some(entry), again, is_again_safe: OnceCell::new() })
     }
 
     async fn attempt(

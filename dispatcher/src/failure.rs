@@ -5,6 +5,7 @@ use std::{error::Error, io};
 use posthorn_domain::{
     address::Forbidden,
     outcome::{Outcome, UnreachableClass},
+    told::told,
 };
 
 use crate::resolver::CannotResolve;
@@ -13,7 +14,9 @@ use crate::resolver::CannotResolve;
 pub(crate) fn outcome(error: reqwest::Error) -> Outcome {
     let error = error.without_url();
     let class = classify(&error);
-    Outcome::Unreachable { class, error: told(&error) }
+    // The outermost says only that a request failed, which is known.
+    let error = error.source().map_or_else(|| error.to_string(), told);
+    Outcome::Unreachable { class, error }
 }
 
 fn classify(error: &reqwest::Error) -> UnreachableClass {
@@ -55,15 +58,4 @@ fn class_of(cause: &(dyn Error + 'static), connecting: bool) -> Option<Unreachab
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// The causes that say something of their own, the outermost left out.
-fn told(error: &reqwest::Error) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for part in causes(error).skip(1).map(ToString::to_string) {
-        if parts.last().is_none_or(|last| !last.contains(&part)) {
-            parts.push(part);
-        }
-    }
-    if parts.is_empty() { error.to_string() } else { parts.join(": ") }
 }

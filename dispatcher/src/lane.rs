@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use posthorn_broker::{BrokerError, Received, Session, Source};
+use posthorn_domain::told::told;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -42,8 +43,8 @@ impl Lane {
                     self.take(source).await
                 }
                 Err(error) => {
-                    if self.session.is_open() {
-                        tracing::error!(webhook.id = %self.target.borrow().id(), "delivers nothing to a webhook: {}", error.told());
+                    if self.session.is_open() && !self.stop.is_cancelled() {
+                        tracing::error!(webhook.id = %self.target.borrow().id(), "delivers nothing to a webhook: {}", told(&error));
                     }
                     if !error.is_transient() {
                         pause = LONGEST_PAUSE;
@@ -72,6 +73,9 @@ impl Lane {
             (target.id(), target.webhook.max_in_flight)
         };
         self.session.declare_webhook(id).await?;
+        if self.stop.is_cancelled() {
+            return Err(BrokerError::SessionEnded);
+        }
         let channel = self.channels.of(id).await?;
         channel.consume(&self.session.names().webhook(id), prefetch).await
     }

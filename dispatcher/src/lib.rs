@@ -15,9 +15,10 @@ mod resolver;
 mod target;
 mod unsettled;
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use posthorn_broker::{Broker, BrokerError, Session};
+use posthorn_domain::told::told;
 use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
 use posthorn_store::Update;
 use tokio::sync::{Semaphore, mpsc};
@@ -88,10 +89,23 @@ pub async fn run(
         unsettled: Unsettled::default(),
     });
     let mut targets = Targets::new(settings.keys, settings.addresses);
-    while let Some(session) = broker.session("dispatcher", &stop).await? {
+    if let Some(Some(first)) = stop.run_until_cancelled(updates.recv()).await {
+        targets.apply(first.changes);
+    }
+    loop {
+        let mut opening = pin!(broker.session("dispatcher", &stop));
+        let opened = loop {
+            tokio::select! {
+                opened = &mut opening => break opened?,
+                Some(update) = updates.recv() => {
+                    targets.apply(update.changes);
+                }
+            }
+        };
+        let Some(session) = opened else { break };
         let served = serve(&session, &dispatcher, &mut targets, &mut updates, settings.channels, &stop).await;
         if let Err(error) = served {
-            session.fail(error);
+            session.fail(told(&error));
         }
         session.close().await;
     }
@@ -112,9 +126,6 @@ async fn serve(
 ) -> Result<(), BrokerError> {
     let line = Line::open(session, dispatcher).await?;
     let mut lanes = Lanes::new(session.clone(), line, channels);
-    while let Ok(update) = updates.try_recv() {
-        targets.apply(update.changes);
-    }
     targets.all().for_each(|target| lanes.put(target.clone()));
     tracing::info!(webhooks = targets.all().count(), "delivering");
     loop {

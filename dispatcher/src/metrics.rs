@@ -12,7 +12,7 @@ pub(crate) fn describe() {
     describe_histogram!(
         "posthorn_delivery_latency_seconds",
         Unit::Seconds,
-        "From the event to its acceptance"
+        "From an event's arrival at the router to its acceptance"
     );
     describe_gauge!("posthorn_attempts_in_flight", "Attempts that run now");
     describe_gauge!("posthorn_webhooks_enabled", "Webhooks that this dispatcher delivers to");
@@ -41,15 +41,12 @@ impl Drop for Running {
     }
 }
 
-pub(crate) fn attempt_finished(outcome: &Outcome, took: Duration, event_at: Option<Timestamp>) {
-    let class = match outcome {
-        Outcome::Unreachable { class, .. } => class.label(),
-        Outcome::Accepted { .. } | Outcome::Refused { .. } | Outcome::Gone | Outcome::Interrupted => "",
-    };
+pub(crate) fn attempt_finished(outcome: &Outcome, took: Duration, received_at: Option<Timestamp>) {
+    let class = outcome.unreachable().map_or("", |(class, _)| class.label());
     counter!("posthorn_attempts_total", "outcome" => outcome.label(), "class" => class).increment(1);
     histogram!("posthorn_attempt_duration_seconds").record(took);
-    if let (Outcome::Accepted { .. }, Some(event_at)) = (outcome, event_at) {
-        let latency = Timestamp::now().duration_since(event_at).as_secs_f64();
+    if let (Outcome::Accepted { .. }, Some(received_at)) = (outcome, received_at) {
+        let latency = Timestamp::now().duration_since(received_at).as_secs_f64();
         histogram!("posthorn_delivery_latency_seconds").record(latency.max(0.0));
     }
 }

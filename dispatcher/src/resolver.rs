@@ -32,6 +32,8 @@ impl GuardedResolver {
         let options = builder.options_mut();
         options.timeout = TIMEOUT;
         options.attempts = 2;
+        // A name with a dot is tried as it is before any search domain.
+        options.ndots = 1;
         options.positive_max_ttl = Some(LONGEST_TTL);
         options.negative_max_ttl = Some(Duration::from_secs(10));
         let resolver = builder.build().map_err(|error| error.to_string())?;

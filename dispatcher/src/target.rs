@@ -80,18 +80,22 @@ impl Targets {
             // Nothing goes out unsigned: its queue waits, and no attempt is used up.
             Err(error) => {
                 metrics::secret_unreadable();
-                tracing::error!(webhook.id = %id, "delivers nothing to a webhook: {error}. Check POSTHORN_SECRET_KEYS");
+                tracing::error!(webhook.id = %id, "delivers nothing to a webhook: {error}");
                 self.enabled.remove(&id);
                 None
             }
         }
     }
 
-    fn prepare(&self, webhook: Arc<Webhook>) -> Result<Target, CannotOpen> {
+    fn prepare(&self, webhook: Arc<Webhook>) -> Result<Target, String> {
         let open = |secret: &posthorn_domain::webhook::LiveSecret| {
             Ok((self.keys.open(&secret.sealed, webhook.id)?, secret.expires_at))
         };
-        let secrets = webhook.secrets.iter().map(open).collect::<Result<_, _>>()?;
+        let secrets = webhook.secrets.iter().map(open).collect::<Result<Vec<_>, CannotOpen>>();
+        let secrets = secrets.map_err(|error| format!("{error}: check POSTHORN_SECRET_KEYS"))?;
+        if secrets.is_empty() {
+            return Err("it has no secret: give it one with `posthorn webhook rotate-secret`".to_owned());
+        }
         Ok(Target { url: self.addresses.check_url(&webhook.url), secrets, webhook })
     }
 }

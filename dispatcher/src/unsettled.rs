@@ -35,12 +35,13 @@ impl Unsettled {
     /// The cell of an attempt: empty if it is to be made.
     pub(crate) fn cell(&self, key: &Key) -> Cell {
         let mut attempts = self.attempts();
-        if let Some((cell, _)) = attempts.get(key) {
+        let now = Instant::now();
+        let is_fresh = |since: Instant| now.duration_since(since) < FORGET_AFTER;
+        if let Some((cell, _)) = attempts.get(key).filter(|(_, since)| is_fresh(*since)) {
             return cell.clone();
         }
-        let now = Instant::now();
         if attempts.len() >= MOST {
-            attempts.retain(|_, (_, since)| now.duration_since(*since) < FORGET_AFTER);
+            attempts.retain(|_, (_, since)| is_fresh(*since));
         }
         if attempts.len() >= MOST {
             attempts.clear();

@@ -122,7 +122,7 @@ impl AddressPolicy {
     ///
     /// # Errors
     /// If the address is forbidden.
-    pub fn check_host(&self, url: &Url) -> Result<(), Forbidden> {
+    fn check_host(&self, url: &Url) -> Result<(), Forbidden> {
         match url.host().ok_or(Forbidden::NoHost)? {
             Host::Ipv4(address) => self.check_address(address.into()),
             Host::Ipv6(address) => self.check_address(address.into()),

@@ -137,8 +137,12 @@ fn check_name(field: &'static str, name: &str) -> Result<(), Rejection> {
     }
 }
 
+/// 0001-01-01T00:00:00Z in Unix seconds.
+const YEAR_1: i64 = -62_135_596_800;
+
 fn read_time(time: prost_types::Timestamp) -> Result<Timestamp, Rejection> {
-    let valid = (0..1_000_000_000).contains(&time.nanos);
+    // google.protobuf.Timestamp: from year 1 to year 9999, nanoseconds count forward.
+    let valid = time.seconds >= YEAR_1 && (0..1_000_000_000).contains(&time.nanos);
     match Timestamp::new(time.seconds, time.nanos) {
         Ok(read) if valid => Ok(read),
         _ => refuse("occurred_at", format!("{} s and {} ns is not a time", time.seconds, time.nanos)),

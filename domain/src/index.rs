@@ -40,7 +40,8 @@ impl Index {
 
     /// Takes a webhook's rules away.
     pub fn remove(&mut self, id: WebhookId) {
-        for rule in self.rules.remove(&id).unwrap_or_default() {
+        let Some(rules) = self.rules.remove(&id) else { return };
+        for rule in rules {
             self.on_shelves(&rule, |shelf| shelf.remove(id, &rule));
         }
         self.by_project.retain(|_, shelf| !shelf.is_empty());
@@ -61,16 +62,6 @@ impl Index {
         found.sort_unstable();
         found.dedup();
         found
-    }
-
-    /// How many webhooks are in it.
-    pub fn len(&self) -> usize {
-        self.rules.len()
-    }
-
-    /// Whether no webhook is in it.
-    pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
     }
 
     fn on_shelves(&mut self, rule: &Rule, mut act: impl FnMut(&mut Shelf)) {

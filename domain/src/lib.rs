@@ -16,4 +16,5 @@ pub mod retry;
 pub mod retry_after;
 pub mod rule;
 pub mod signature;
+pub mod told;
 pub mod webhook;

@@ -80,6 +80,14 @@ impl Outcome {
         }
     }
 
+    /// Why there was no answer, if there was none: the class and the words.
+    pub fn unreachable(&self) -> Option<(UnreachableClass, &str)> {
+        match self {
+            Self::Unreachable { class, error } => Some((*class, error)),
+            Self::Accepted { .. } | Self::Refused { .. } | Self::Gone | Self::Interrupted => None,
+        }
+    }
+
     /// The HTTP status, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {

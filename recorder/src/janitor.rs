@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use posthorn_broker::Session;
-use posthorn_store::{Janitor, Store};
+use posthorn_domain::told::told;
+use posthorn_store::{Store, StoreError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +20,8 @@ const UNBOUND_FOR: Duration = Duration::from_secs(5);
 pub(crate) async fn run(session: &Arc<Session>, store: &Store, settings: Settings, halt: &CancellationToken) {
     let tidying = async {
         loop {
-            if let Err(problem) = tidy(session, store, settings).await {
-                tracing::warn!("cannot tidy up: {problem}");
+            if let Err(error) = tidy(session, store, settings).await {
+                tracing::warn!("cannot tidy up: {}", told(&error));
             }
             sleep(EVERY).await;
         }
@@ -32,30 +33,31 @@ pub(crate) async fn run(session: &Arc<Session>, store: &Store, settings: Setting
     }
 }
 
-async fn tidy(session: &Session, store: &Store, settings: Settings) -> Result<(), String> {
-    let Some(janitor) = store.janitor().await.map_err(|error| error.told())? else { return Ok(()) };
-    let tidied = tidy_as(&janitor, session, settings).await;
-    janitor.done().await;
-    tidied
-}
-
-async fn tidy_as(janitor: &Janitor<'_>, session: &Session, settings: Settings) -> Result<(), String> {
-    let maintained = janitor.maintain_partitions(Timestamp::now(), settings.retention).await;
-    for name in maintained.map_err(|error| error.told())?.dropped_partitions {
-        tracing::info!("dropped the partition {name}: it is older than the retention");
+async fn tidy(session: &Session, store: &Store, settings: Settings) -> Result<(), StoreError> {
+    let Some(janitor) = store.janitor().await? else { return Ok(()) };
+    match janitor.maintain_partitions(Timestamp::now(), settings.retention).await {
+        Ok(dropped) => {
+            dropped.iter().for_each(|name| tracing::info!("dropped the partition {name}: it is too old"))
+        }
+        Err(error) => tracing::warn!("cannot look after the partitions: {}", told(&error)),
     }
-    janitor.forget_expired_secrets().await.map_err(|error| error.told())?;
-    let deleted = janitor.deleted_webhooks(settings.deletion_grace).await.map_err(|error| error.told())?;
-    for id in &deleted {
-        session.unbind_webhook(*id).await.map_err(|error| error.to_string())?;
+    janitor.forget_expired_secrets().await?;
+    let mut deleted = janitor.deleted_webhooks(settings.deletion_grace).await?;
+    let mut unbound = Vec::new();
+    for id in deleted.drain(..) {
+        match session.unbind_webhook(id).await {
+            Ok(()) => unbound.push(id),
+            Err(error) => tracing::warn!(webhook.id = %id, "cannot unbind a queue: {}", told(&error)),
+        }
     }
-    if !deleted.is_empty() {
+    if !unbound.is_empty() {
         sleep(UNBOUND_FOR).await;
     }
-    for id in deleted {
-        session.delete_webhook(id).await.map_err(|error| error.to_string())?;
-        janitor.forget_webhook(id).await.map_err(|error| error.told())?;
-        tracing::info!(webhook.id = %id, "deleted the queue of a deleted webhook");
+    for id in unbound {
+        match session.delete_webhook(id).await {
+            Ok(()) => janitor.forget_webhook(id).await?,
+            Err(error) => tracing::warn!(webhook.id = %id, "cannot delete a queue: {}", told(&error)),
+        }
     }
     Ok(())
 }

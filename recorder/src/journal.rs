@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use posthorn_broker::{BrokerError, Receipt, Received, Session, Source};
+use posthorn_domain::told::told;
 use posthorn_domain::{
     event::Rejection,
     journal::{Entry, Rejected, decode, encode},
@@ -18,6 +19,8 @@ use crate::{Status, metrics};
 
 /// About the most entries of a transaction.
 const MOST_ENTRIES: usize = 5_000;
+/// About the most bytes of a transaction.
+const MOST_BYTES: usize = 16 << 20;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Entries and the receipts of the messages that brought them.
@@ -25,6 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 struct Gathered {
     entries: Vec<Entry>,
     receipts: Vec<Receipt>,
+    bytes: usize,
 }
 
 /// Records until the session ends or `halt`.
@@ -68,7 +72,7 @@ async fn halted(halt: &CancellationToken, status: &Status) {
 async fn gather(source: &mut Source) -> Option<Gathered> {
     let mut gathered = Gathered::default();
     gathered.add(source.next().await?);
-    while gathered.entries.len() < MOST_ENTRIES {
+    while gathered.entries.len() < MOST_ENTRIES && gathered.bytes < MOST_BYTES {
         match source.next().now_or_never() {
             Some(Some(received)) => gathered.add(received),
             Some(None) | None => break,
@@ -79,6 +83,7 @@ async fn gather(source: &mut Source) -> Option<Gathered> {
 
 impl Gathered {
     fn add(&mut self, received: Received) {
+        self.bytes += received.message.body.len();
         match decode(received.message.body.clone()) {
             Ok(entries) => self.entries.extend(entries),
             Err(error) => {
@@ -105,7 +110,7 @@ async fn write(store: &Store, entries: &[Entry], status: &Status) {
                 return tell(recorded, entries);
             }
             Err(error) if error.is_about_the_data() && entries.len() > 1 => {
-                tracing::error!("some entries cannot be recorded, trying them one by one: {}", error.told());
+                tracing::error!("some entries cannot be recorded, trying them one by one: {}", told(&error));
                 for entry in entries {
                     Box::pin(write(store, std::slice::from_ref(entry), status)).await;
                 }
@@ -116,7 +121,7 @@ async fn write(store: &Store, entries: &[Entry], status: &Status) {
                 return Box::pin(write(store, &[refused], status)).await;
             }
             Err(error) => {
-                let said = error.told();
+                let said = told(&error);
                 tracing::warn!(
                     "cannot record what happened ({said}), trying again in {} ms",
                     pause.as_millis()
@@ -149,7 +154,7 @@ fn refused(entry: &Entry, error: &StoreError) -> Entry {
         id: Uuid::now_v7(),
         rejected_at: Timestamp::now(),
         field: "journal".to_owned(),
-        reason: error.told(),
+        reason: told(error),
         routing_key: String::new(),
         message_id: String::new(),
         size: message.len() as u64,

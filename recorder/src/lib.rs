@@ -13,6 +13,7 @@ use std::{
 };
 
 use posthorn_broker::{Broker, BrokerError, Session};
+use posthorn_domain::told::told;
 use posthorn_store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +61,7 @@ pub async fn run(
     }
     while let Some(session) = broker.session("recorder", &stop).await? {
         if let Err(error) = serve(&session, &store, settings, &status, &stop).await {
-            session.fail(error);
+            session.fail(told(&error));
         }
         session.close().await;
     }
@@ -73,10 +74,10 @@ async fn database(store: &Store, status: &Status) {
     while let Err(error) = store.check().await {
         tracing::warn!(
             "PostgreSQL is not ready ({}), trying again in {} ms",
-            error.told(),
+            told(&error),
             pause.as_millis()
         );
-        status.set(Some(format!("PostgreSQL: {}", error.told())));
+        status.set(Some(format!("PostgreSQL: {}", told(&error))));
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }

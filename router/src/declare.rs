@@ -3,7 +3,8 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use posthorn_broker::{BrokerError, Session};
+use posthorn_broker::Session;
+use posthorn_domain::told::told;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
@@ -11,11 +12,7 @@ use crate::directory::Directory;
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// Declares what is new until the session ends or `halt`.
-pub(crate) async fn run(
-    session: &Arc<Session>,
-    directory: &Directory,
-    halt: &CancellationToken,
-) -> Result<(), BrokerError> {
+pub(crate) async fn run(session: &Arc<Session>, directory: &Directory, halt: &CancellationToken) {
     let declaring = async {
         let mut declared = HashSet::new();
         let mut changes = directory.changes();
@@ -28,8 +25,11 @@ pub(crate) async fn run(
                 }
                 match session.declare_webhook(id).await {
                     Ok(()) => _ = declared.insert(id),
-                    Err(error) if error.is_transient() => return Err(error),
-                    Err(error) => tracing::error!(webhook.id = %id, "{error}"),
+                    Err(_) if !session.is_open() => return,
+                    // The others must not wait for this one; it is tried again after the pause.
+                    Err(error) => {
+                        tracing::error!(webhook.id = %id, "cannot declare a webhook's queue: {}", told(&error))
+                    }
                 }
             }
             declared.retain(|id| directory.knows(*id));
@@ -40,8 +40,8 @@ pub(crate) async fn run(
         }
     };
     tokio::select! {
-        failed = declaring => failed,
-        () = session.ended() => Ok(()),
-        () = halt.cancelled() => Ok(()),
+        () = declaring => {}
+        () = session.ended() => {}
+        () = halt.cancelled() => {}
     }
 }

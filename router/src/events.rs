@@ -35,7 +35,8 @@ pub(crate) async fn run(
 
     let settling = TaskTracker::new();
     let taking = async {
-        while let Some(received) = source.next().await {
+        // A fan-out that has begun is finished: what is half sent would be sent again.
+        while let Some(Some(received)) = halt.run_until_cancelled(source.next()).await {
             let sent = match judge(&received.message, settings.most_event_bytes) {
                 Ok(event) => send(event, received.message, session, directory, &publisher).await?,
                 Err(rejection) => reject(rejection, received.message),
@@ -47,7 +48,6 @@ pub(crate) async fn run(
     let taken = tokio::select! {
         taken = taking => taken,
         () = session.ended() => Ok(()),
-        () = halt.cancelled() => Ok(()),
     };
     if session.is_open() {
         source.cancel().await;

@@ -13,6 +13,7 @@ mod orphans;
 use std::sync::Arc;
 
 use posthorn_broker::{Broker, BrokerError, Session};
+use posthorn_domain::told::told;
 use posthorn_store::Update;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -49,7 +50,7 @@ pub async fn run(
         }
         while let Some(session) = broker.session("router", &stop).await? {
             if let Err(error) = serve(&session, &directory, settings, &stop).await {
-                session.fail(error);
+                session.fail(told(&error));
             }
             session.close().await;
         }
@@ -73,9 +74,8 @@ async fn serve(
     let events = events::run(session, directory, settings, &halt);
     let orphans = orphans::run(session, directory, &halt);
     let declaring = declare::run(session, directory, &halt);
-    let (events, orphans, declaring) =
-        tokio::join!(or_halt(events, &halt), or_halt(orphans, &halt), or_halt(declaring, &halt),);
-    events.and(orphans).and(declaring)
+    let (events, orphans, ()) = tokio::join!(or_halt(events, &halt), or_halt(orphans, &halt), declaring);
+    events.and(orphans)
 }
 
 /// One that ends takes the others with it.

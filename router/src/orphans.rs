@@ -11,8 +11,9 @@ use posthorn_domain::{
     event::Rejection,
     id::WebhookId,
     journal::{Dropped, Entry},
+    told::told,
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{directory::Directory, metrics};
@@ -22,6 +23,10 @@ const PREFETCH: u16 = 100;
 /// brokers (seen with 3.10) move the consumers to the new queue without a word and then deliver
 /// nothing to them.
 const BEFORE_DECLARING: Duration = Duration::from_millis(500);
+
+const BEFORE_NEXT_TRY: Duration = Duration::from_secs(2);
+/// So long a delivery may wait for news of its webhook before others get its place.
+const COMPARE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Looks after orphans until the session ends or `halt`.
 pub(crate) async fn run(
@@ -35,13 +40,18 @@ pub(crate) async fn run(
     let mut source = channel.consume(&session.names().orphans(), PREFETCH).await?;
     let carers = TaskTracker::new();
     let taking = async {
-        while let Some(received) = source.next().await {
-            let care = care(session.clone(), directory.clone(), publisher.clone(), journal.clone(), received);
+        while let Some(Received { message, receipt }) = source.next().await {
+            let care = care(session.clone(), directory.clone(), publisher.clone(), journal.clone(), message);
             let halt = halt.clone();
             carers.spawn(async move {
-                // What is not done by then comes back to another router.
-                if let Some(Err(error)) = halt.run_until_cancelled(care).await {
-                    tracing::warn!("cannot look after an orphaned delivery: {error}");
+                match halt.run_until_cancelled(care).await {
+                    Some(Ok(())) => receipt.finish(),
+                    Some(Err(reason)) => {
+                        tracing::warn!("an orphaned delivery must wait: {reason}");
+                        halt.run_until_cancelled(sleep(BEFORE_NEXT_TRY)).await;
+                        receipt.give_back().await;
+                    }
+                    None => receipt.give_back().await,
                 }
             });
         }
@@ -64,36 +74,36 @@ async fn care(
     directory: Arc<Directory>,
     publisher: Publisher,
     journal: Journal,
-    received: Received,
-) -> Result<(), BrokerError> {
-    let message = received.message;
-    match message.webhook_id() {
-        None => journal.write(unaddressed(message)).await?,
-        Some(id) if exists(&directory, id).await => {
-            sleep(BEFORE_DECLARING).await;
-            session.declare_webhook(id).await?;
-            let names = session.names();
-            let delivery = names.delivery(id, &message.message_id, message.body, &message.headers);
-            publisher.publish(delivery).await?.wait().await?;
-            metrics::orphan("adopted");
-        }
-        Some(id) => {
-            journal.write(dropped(id, &message)).await?;
-            metrics::orphan("dropped");
-            tracing::info!(webhook.id = %id, event.id = message.message_id, "dropped a delivery: its webhook is gone");
-        }
+    message: Message,
+) -> Result<(), String> {
+    let told = |error: BrokerError| told(&error);
+    let Some(id) = message.webhook_id() else {
+        return journal.write(unaddressed(message)).await.map_err(told);
+    };
+    if exists(&directory, id).await? {
+        sleep(BEFORE_DECLARING).await;
+        session.declare_webhook(id).await.map_err(told)?;
+        let delivery = session.names().delivery(id, &message.message_id, message.body, &message.headers);
+        publisher.publish(delivery).await.map_err(told)?.wait().await.map_err(told)?;
+        metrics::orphan("adopted");
+    } else {
+        journal.write(dropped(id, &message)).await.map_err(told)?;
+        metrics::orphan("dropped");
+        tracing::info!(webhook.id = %id, event.id = message.message_id, "dropped a delivery: its webhook is gone");
     }
-    received.receipt.finish();
     Ok(())
 }
 
 /// Whether the webhook exists. One that we don't know may be newer than what we know: it is gone
 /// only if two comparisons with the database don't find it, of which the second began after now.
-async fn exists(directory: &Directory, id: WebhookId) -> bool {
+async fn exists(directory: &Directory, id: WebhookId) -> Result<bool, String> {
     if !directory.knows(id) {
-        directory.wait_for_compared(directory.compared() + 2).await;
+        let compared = directory.wait_for_compared(directory.compared() + 2);
+        timeout(COMPARE_TIMEOUT, compared)
+            .await
+            .map_err(|_| "the database does not tell of its webhook".to_owned())?;
     }
-    directory.knows(id)
+    Ok(directory.knows(id))
 }
 
 fn dropped(webhook_id: WebhookId, message: &Message) -> Entry {

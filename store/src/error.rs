@@ -86,15 +86,4 @@ impl StoreError {
             | Self::WrongState { .. } => false,
         }
     }
-
-    /// The error and its causes on one line.
-    pub fn told(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        text
-    }
 }

@@ -2,25 +2,19 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{ClientWrapper, Object};
 use jiff::Timestamp;
 use posthorn_domain::id::WebhookId;
 
-use crate::{connect::Store, error::StoreError};
+use crate::{connect::Store, error::StoreError, partitions::day_of};
 
 const JANITOR_LOCK: i64 = 0x7057_4852_0003;
 
-/// The right to tidy up: held by one process at a time, given back when it is dropped.
+/// The right to tidy up: held by one process at a time. The lock is that of a connection, which is
+/// closed when this is dropped.
 pub struct Janitor<'a> {
     store: &'a Store,
-    client: Object,
-}
-
-/// What was tidied up.
-#[derive(Debug, Default)]
-pub struct Maintained {
-    /// The partitions that were dropped.
-    pub dropped_partitions: Vec<String>,
+    client: ClientWrapper,
 }
 
 impl Store {
@@ -32,12 +26,14 @@ impl Store {
         let client = self.client().await?;
         let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&JANITOR_LOCK]).await;
         let locked = row.map_err(StoreError::query("become the janitor"))?.get(0);
-        Ok(if locked { Some(Janitor { store: self, client }) } else { None })
+        // Taken out of the pool: back in it, the connection would hold the lock for ever.
+        Ok(if locked { Some(Janitor { store: self, client: Object::take(client) }) } else { None })
     }
 }
 
 impl Janitor<'_> {
     /// Makes the partitions of the next days and drops those that ended before the retention began.
+    /// Returns the names of the dropped.
     ///
     /// # Errors
     /// If the database refuses or is gone.
@@ -45,11 +41,9 @@ impl Janitor<'_> {
         &self,
         now: Timestamp,
         retention: Duration,
-    ) -> Result<Maintained, StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         let oldest = now.saturating_sub(retention).unwrap_or(Timestamp::MIN);
-        let days = |time| jiff::tz::TimeZone::UTC.to_datetime(time).date();
-        let dropped_partitions = self.store.maintain_partitions(days(now), days(oldest)).await?;
-        Ok(Maintained { dropped_partitions })
+        self.store.maintain_partitions(day_of(now), day_of(oldest)).await
     }
 
     /// Forgets the secrets whose overlap is over.
@@ -83,13 +77,5 @@ impl Janitor<'_> {
         let delete = "WITH gone AS (DELETE FROM webhooks WHERE id = $1 AND state = 'deleted' RETURNING id)
                       DELETE FROM webhook_health USING gone WHERE webhook_id = gone.id";
         self.client.execute(delete, &[&id.0]).await.map(|_| ()).map_err(task)
-    }
-
-    /// Gives the right back. A connection that is dropped instead gives it back when it closes.
-    pub async fn done(self) {
-        if self.client.execute("SELECT pg_advisory_unlock($1)", &[&JANITOR_LOCK]).await.is_err() {
-            // The connection is broken, and with it the lock is gone.
-            let _ = Object::take(self.client);
-        }
     }
 }

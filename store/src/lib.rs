@@ -14,7 +14,7 @@ mod webhooks;
 
 pub use connect::Store;
 pub use error::StoreError;
-pub use janitor::{Janitor, Maintained};
+pub use janitor::Janitor;
 pub use migrate::migrate;
 pub use recording::{Disabled, Recorded};
 pub use watch::{Change, Update, Wants, Watch};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use deadpool_postgres::Transaction;
-use jiff::{ToSpan, civil::Date};
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 use crate::{connect::Store, error::StoreError};
 
@@ -67,28 +67,32 @@ impl Store {
         oldest: Date,
     ) -> Result<Vec<String>, StoreError> {
         self.ensure_days((-1..=DAYS_AHEAD).map(|ahead| today.saturating_add(ahead.days()))).await?;
-        let mut client = self.client().await?;
-        let dropped = async {
-            let transaction = client.transaction().await?;
-            lock(&transaction).await?;
-            let query = "SELECT child.relname FROM pg_inherits
-                         JOIN pg_class child ON child.oid = inhrelid
-                         WHERE inhparent = ANY ($1::text[]::regclass[]) ORDER BY 1";
-            let rows = transaction.query(query, &[&TABLES.as_slice()]).await?;
-            let names = rows.iter().map(|row| row.get::<_, String>(0));
-            let old: Vec<_> = names.filter(|name| day_of(name).is_some_and(|day| day < oldest)).collect();
-            for name in &old {
-                transaction.batch_execute(&format!("DROP TABLE \"{name}\"")).await?;
+        let client = self.client().await?;
+        let query = "SELECT child.relname FROM pg_inherits
+                     JOIN pg_class child ON child.oid = inhrelid
+                     WHERE inhparent = ANY ($1::text[]::regclass[]) ORDER BY 1";
+        let task = StoreError::query("look for old partitions");
+        let rows = client.query(query, &[&TABLES.as_slice()]).await.map_err(task)?;
+        let names = rows.iter().map(|row| row.get::<_, String>(0));
+        let old: Vec<_> = names.filter(|name| named_day(name).is_some_and(|day| day < oldest)).collect();
+        for name in &old {
+            // One at a time, and not behind a long query: what is being written waits behind us.
+            let statements = format!("BEGIN; SET LOCAL lock_timeout = '1s'; DROP TABLE \"{name}\"; COMMIT");
+            if let Err(error) = client.batch_execute(&statements).await {
+                client.batch_execute("ROLLBACK").await.map_err(StoreError::query("drop a partition"))?;
+                return Err(StoreError::Query { task: "drop a partition", source: error });
             }
-            transaction.commit().await?;
-            Ok(old)
-        };
-        let dropped = dropped.await.map_err(StoreError::query("drop old partitions"))?;
-        if !dropped.is_empty() {
+        }
+        if !old.is_empty() {
             self.known_days.forget();
         }
-        Ok(dropped)
+        Ok(old)
     }
+}
+
+/// The day of a time, in UTC.
+pub(crate) fn day_of(time: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(time).date()
 }
 
 async fn lock(transaction: &Transaction<'_>) -> Result<u64, tokio_postgres::Error> {
@@ -105,7 +109,7 @@ fn partition(table: &str, day: Date) -> String {
     format!("{table}_{}", day.strftime("%Y%m%d"))
 }
 
-fn day_of(partition: &str) -> Option<Date> {
+fn named_day(partition: &str) -> Option<Date> {
     let (_, digits) = partition.rsplit_once('_')?;
     Date::strptime("%Y%m%d", digits).ok()
 }
@@ -118,8 +122,8 @@ mod tests {
     fn a_partition_is_named_after_its_day() {
         let day = jiff::civil::date(2026, 11, 3);
         assert_eq!(partition("rejected_events", day), "rejected_events_20261103");
-        assert_eq!(day_of("rejected_events_20261103"), Some(day));
-        assert_eq!(day_of("rejected_events"), None);
+        assert_eq!(named_day("rejected_events_20261103"), Some(day));
+        assert_eq!(named_day("rejected_events"), None);
         assert!(creation("events", day).ends_with("FROM ('2026-11-03') TO ('2026-11-04')"));
     }
 }

@@ -6,17 +6,16 @@
 use std::collections::BTreeMap;
 
 use deadpool_postgres::Transaction;
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::civil::Date;
 use posthorn_domain::{
     id::WebhookId,
     journal::{Attempted, Consequence, Dropped, Entry, Rejected, Routed},
-    outcome::Outcome,
     webhook::DisabledReason,
 };
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use crate::{connect::Store, error::StoreError};
+use crate::{connect::Store, error::StoreError, partitions::day_of};
 
 mod rows;
 
@@ -97,10 +96,6 @@ fn day(entry: &Entry) -> Date {
     })
 }
 
-fn day_of(time: Timestamp) -> Date {
-    TimeZone::UTC.to_datetime(time).date()
-}
-
 /// Disables webhooks where a delivery has failed for good and their policy says so. The conditions
 /// stand in the statement, so that of many recorders one disables, and only in the attempt's epoch.
 async fn disable(
@@ -158,17 +153,12 @@ async fn disable_one(
 
 /// The outcome as people see it beside a disabled webhook.
 fn outcome(attempted: &Attempted) -> serde_json::Value {
-    let (class, error) = match &attempted.outcome {
-        Outcome::Unreachable { class, error } => (Some(class.label()), Some(rows::clean(error))),
-        Outcome::Accepted { .. } | Outcome::Refused { .. } | Outcome::Gone | Outcome::Interrupted => {
-            (None, None)
-        }
-    };
+    let unreachable = attempted.outcome.unreachable();
     serde_json::json!({
         "outcome": attempted.outcome.label(),
         "status": attempted.outcome.status(),
-        "unreachable_class": class,
-        "error": error,
+        "unreachable_class": unreachable.map(|(class, _)| class.label()),
+        "error": unreachable.map(|(_, error)| rows::clean(error)),
         "event_id": attempted.event_id,
         "attempt": attempted.attempt,
         "response_body": rows::clean(&attempted.response_body),

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use posthorn_domain::told::told;
 use posthorn_domain::{
     id::WebhookId,
     keyring::Sealed,
@@ -103,7 +104,7 @@ impl Watch {
             if started.elapsed() > LONGEST_PAUSE {
                 pause = Duration::from_millis(100);
             }
-            let said = error.told();
+            let said = told(&error);
             tracing::warn!(
                 "cannot follow the webhooks in PostgreSQL ({said}), trying again in {} ms",
                 pause.as_millis()
@@ -172,7 +173,7 @@ impl Watch {
                 revisions.push((id, Some(row.get("revision"))));
                 match read(&row) {
                     Ok(webhook) => changes.push(Change::Put(Arc::new(webhook))),
-                    Err(error) => tracing::error!("{}: it stays as it was", error.told()),
+                    Err(error) => tracing::error!("{}: it stays as it was", told(&error)),
                 }
             }
             revisions.extend(absent.iter().map(|id| (*id, None)));

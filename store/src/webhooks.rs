@@ -153,7 +153,7 @@ impl Store {
     /// If it is unknown or disabled.
     pub async fn pause_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
         let update = "UPDATE webhooks SET state = 'paused' WHERE id = $1 AND state = 'enabled'";
-        self.change(id, update, State::Paused, "it gets nothing anyway").await
+        self.change(id, update, State::Paused, "it gets nothing, there is no need to pause it").await
     }
 
     /// Resumes a paused webhook.

@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use clap::Args;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use posthorn_domain::{
     event::rfc3339_millis,
     signature::{Secret, TOLERANCE_SECONDS},
@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 use crate::lifecycle::Lifecycle;
 
 const MOST_BYTES: usize = 32 << 20;
+/// An event that is older than this when it comes tells nothing of how fast it came.
+const OLD: SignedDuration = SignedDuration::from_hours(1);
 /// How many latencies the summary is made of.
 const MOST_LATENCIES: usize = 1_000_000;
 
@@ -136,7 +138,8 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
     let attempt = text("posthorn-attempt").parse().unwrap_or(1);
     let position = (attempt.max(1) as usize - 1).min(settings.statuses.len() - 1);
     let status = settings.statuses[position];
-    let latency = |at| now.duration_since(at).as_secs_f64() * 1000.0;
+    let latency =
+        |at| Some(now.duration_since(at)).filter(|age| *age < OLD).map(|age| age.as_secs_f64() * 1000.0);
     let received = Received {
         received_at: rfc3339_millis(now),
         id: text("webhook-id").to_owned(),
@@ -150,7 +153,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
             now,
         ),
         status: status.as_u16(),
-        latency_ms: parsed.timestamp.map(latency),
+        latency_ms: parsed.timestamp.and_then(latency),
     };
     tokio::time::sleep(settings.delay).await;
     receiver.take(received);

@@ -9,10 +9,12 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use posthorn_domain::event::Event;
 use posthorn_proto::{
     Publisher,
     v1::{self, event::Data},
 };
+use prost::Message;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use tokio::time::{Instant, sleep_until};
@@ -22,8 +24,7 @@ use crate::settings::BrokerSettings;
 
 const MOST_IN_FLIGHT: usize = 1000;
 
-/// Publish one event from flags, or many from a file with a JSON object on each line:
-/// {"id"?, "type", "company_id"?, "project_id"?, "occurred_at"?, "data"}
+/// One event from flags, or many from a file of JSON lines.
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
     /// What happened, such as todo.created
@@ -41,10 +42,11 @@ pub(crate) struct Publish {
     /// The event's id; a fresh one without it
     #[arg(long, value_name = "ID", conflicts_with_all = ["file", "count"])]
     id: Option<String>,
-    /// A file of JSON lines; - for standard input
+    /// A file of JSON lines, - for standard input:
+    /// {"id"?, "type", "company_id"?, "project_id"?, "occurred_at"?, "data"}
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Publish this many, in turns, with fresh ids
+    /// Publish this many in all, going round the given events, each with a fresh id
     #[arg(long, value_name = "N")]
     count: Option<u64>,
     /// Publish at this constant rate per second instead of as fast as possible
@@ -74,6 +76,7 @@ struct Line {
 impl Publish {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let lines = self.lines()?;
+        check(&lines)?;
         if self.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
             bail!("--rate is a number above 0");
         }
@@ -89,8 +92,7 @@ impl Publish {
                 serde_json::json!({"published": published, "seconds": seconds, "per_second": per_second})
             );
         } else {
-            let events = if published == 1 { "event" } else { "events" };
-            println!("published {published} {events} in {seconds:.2} s, each confirmed by RabbitMQ");
+            println!("published {published} of {count} events in {seconds:.2} s, each confirmed by RabbitMQ");
         }
         match published == count {
             true => Ok(()),
@@ -170,6 +172,16 @@ impl Publish {
         }
         Ok(lines)
     }
+}
+
+/// Refuses what the router would reject.
+fn check(lines: &[Line]) -> anyhow::Result<()> {
+    for (position, line) in lines.iter().enumerate() {
+        let message = line.event(false).encode_to_vec().into();
+        Event::decode(&message, usize::MAX)
+            .with_context(|| format!("event {} would be rejected", position + 1))?;
+    }
+    Ok(())
 }
 
 impl Line {

@@ -28,13 +28,13 @@ pub(crate) enum WebhookCommand {
     Show(One),
     /// Enable a disabled webhook; its backlog resumes, attempts count from 1 again
     Enable(One),
-    /// Disable a webhook; its queue keeps what it holds
+    /// Disable a webhook; its queue keeps what it holds, new events do not reach it
     Disable(One),
-    /// Stop deliveries to a webhook for a while
+    /// Pause a webhook; its queue keeps what it holds, new events do not reach it
     Pause(One),
     /// Go on with a paused webhook
     Resume(One),
-    /// Delete a webhook; its queue goes a little later
+    /// Delete a webhook; its queue goes a little later with what it holds
     Remove(One),
     /// Give a webhook a new secret and print it, once
     RotateSecret(Rotate),
@@ -53,7 +53,7 @@ pub(crate) struct Common {
 
 #[derive(Debug, Args)]
 pub(crate) struct One {
-    /// The webhook, whk_…
+    /// The webhook's id, whk_…
     id: WebhookId,
     #[command(flatten)]
     common: Common,
@@ -78,16 +78,16 @@ pub(crate) struct Add {
     /// What people call it
     #[arg(long, default_value = "")]
     name: String,
-    /// The event types it wants, such as todo.created,comment.*; without it all
+    /// The event types it wants, such as todo.created,comment.* [default: all]
     #[arg(long, value_delimiter = ',', value_name = "TYPES", conflicts_with = "rules")]
     event_types: Option<Vec<String>>,
     /// Event types that it doesn't want among those
     #[arg(long, value_delimiter = ',', value_name = "TYPES", conflicts_with = "rules")]
     except_event_types: Option<Vec<String>>,
-    /// The companies whose events it wants; without it all
+    /// The companies whose events it wants [default: all]
     #[arg(long, value_delimiter = ',', value_name = "IDS", conflicts_with = "rules")]
     companies: Option<Vec<String>>,
-    /// The projects whose events it wants; without it all
+    /// The projects whose events it wants [default: all]
     #[arg(long, value_delimiter = ',', value_name = "IDS", conflicts_with = "rules")]
     projects: Option<Vec<String>>,
     /// Projects that it doesn't want among those
@@ -96,10 +96,11 @@ pub(crate) struct Add {
     /// A file with a JSON list of rules, for more than one rule
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// How many attempts each dispatcher makes at a time
+    /// How many attempts each dispatcher makes at a time, 1 to 1000
     #[arg(long, default_value = "16", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     max_in_flight: u16,
-    /// What disables it: exhausted (a delivery's last retry fails) or failing (the same, but only if nothing was accepted meanwhile)
+    /// What disables it, a delivery whose last retry fails: always (exhausted), or only if nothing was
+    /// accepted meanwhile (failing)
     #[arg(long, default_value = "exhausted", value_name = "POLICY")]
     disable_policy: DisablePolicy,
     /// The deadline of an attempt, 1s to 30s
@@ -114,7 +115,8 @@ pub(crate) struct Add {
 }
 
 fn read_timeout(text: &str) -> Result<Duration, String> {
-    let timeout = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let timeout =
+        humantime::parse_duration(text).map_err(|_| format!("`{text}` is not a time such as 15s"))?;
     match (Duration::from_secs(1)..=Duration::from_secs(30)).contains(&timeout) {
         true => Ok(timeout),
         false => Err("a timeout is 1s to 30s".to_owned()),

@@ -69,6 +69,7 @@ fn every_rejection_names_its_field() {
     assert_eq!(rejected_field(|e| e.occurred_at.as_mut().unwrap().nanos = -1), "occurred_at");
     assert_eq!(rejected_field(|e| e.occurred_at.as_mut().unwrap().seconds = i64::MAX), "occurred_at");
     assert_eq!(rejected_field(|e| e.data = None), "data");
+    assert_eq!(rejected_field(|e| e.occurred_at.as_mut().unwrap().seconds = -62_135_596_801), "occurred_at");
     for json in ["", "[]", "1", "{", "{} {}", "{\"a\":}", "{\"a\":\"\u{1}\"}"] {
         assert_eq!(rejected_field(|e| e.data = Some(Data::Json(json.into()))), "json", "{json}");
     }

@@ -69,7 +69,7 @@ proptest! {
         for id in plain.keys() {
             index.remove(*id);
         }
-        prop_assert!(index.is_empty() && index.by_project.is_empty() && index.by_company.is_empty());
+        prop_assert!(index.rules.is_empty() && index.by_project.is_empty() && index.by_company.is_empty());
         prop_assert!(index.all.is_empty());
     }
 }

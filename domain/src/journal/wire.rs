@@ -31,10 +31,8 @@ pub(super) fn write(entry: &Entry) -> Wire {
 }
 
 fn write_attempted(attempted: &Attempted) -> v1::Attempted {
-    let (class, error) = match &attempted.outcome {
-        Outcome::Unreachable { class, error } => (class.label(), error.as_str()),
-        Outcome::Accepted { .. } | Outcome::Refused { .. } | Outcome::Gone | Outcome::Interrupted => ("", ""),
-    };
+    let (class, error) =
+        attempted.outcome.unreachable().map_or(("", ""), |(class, error)| (class.label(), error));
     let (step, next_attempt_at) = match attempted.consequence {
         Consequence::Succeed => ("succeed", None),
         Consequence::Retry(at) => ("retry", Some(write_time(at))),

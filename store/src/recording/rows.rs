@@ -13,7 +13,7 @@ use posthorn_domain::{
 };
 use tokio_postgres::Error;
 
-use super::day_of;
+use crate::partitions::day_of;
 
 /// PostgreSQL's text holds no NUL.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
@@ -45,6 +45,8 @@ pub(super) async fn events(transaction: &Transaction<'_>, routed: &mut [&Routed]
         let key = (day_of(routed.received_at), event.id.clone());
         let (_, _, webhooks) = by_key.entry(key).or_insert((event, *routed, Vec::new()));
         webhooks.extend(&routed.webhook_ids);
+        webhooks.sort_unstable();
+        webhooks.dedup();
     }
     if by_key.is_empty() {
         return Ok(());
@@ -114,8 +116,8 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut [&Attempt
                 &column!(rows, row => signed(row.duration.as_millis().try_into().unwrap_or(u32::MAX))),
                 &column!(rows, row => row.outcome.label()),
                 &column!(rows, row => row.outcome.status().map(|status| status as i16)),
-                &column!(rows, row => unreachable(&row.outcome).map(|(class, _)| class)),
-                &column!(rows, row => unreachable(&row.outcome).map(|(_, error)| error)),
+                &column!(rows, row => row.outcome.unreachable().map(|(class, _)| class.label())),
+                &column!(rows, row => row.outcome.unreachable().map(|(_, error)| clean(error))),
                 &column!(rows, row => Some(clean(&row.response_body)).filter(|body| !body.is_empty())),
                 &column!(rows, row => step(row.consequence).0),
                 &column!(rows, row => step(row.consequence).1),
@@ -123,13 +125,6 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut [&Attempt
         )
         .await?;
     Ok(())
-}
-
-fn unreachable(outcome: &Outcome) -> Option<(&'static str, Cow<'_, str>)> {
-    match outcome {
-        Outcome::Unreachable { class, error } => Some((class.label(), clean(error))),
-        Outcome::Accepted { .. } | Outcome::Refused { .. } | Outcome::Gone | Outcome::Interrupted => None,
-    }
 }
 
 /// A delivery that gives up has failed; whether it disables its webhook is decided afterwards.

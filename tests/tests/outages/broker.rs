@@ -1,6 +1,10 @@
 //! The broker goes away and comes back.
 
-use posthorn_tests::{App, Ledger, Load, Receiver, Servers, Webhook, always, event, eventually};
+use std::time::Duration;
+
+use posthorn_tests::{
+    App, Gate, Ledger, Load, Receiver, Reply, Servers, Webhook, always, event, eventually, within,
+};
 
 const PER_SECOND: u32 = 80;
 
@@ -38,6 +42,37 @@ async fn survives(servers: &Servers, goes_down: impl AsyncFn()) {
     for process in [roles.router, roles.dispatcher, roles.recorder] {
         process.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_hanging_webhook_does_not_hold_back_the_way_back_to_the_broker() {
+    let servers = Servers::private().await;
+    let app = App::on(&servers, &[]).await;
+    let receiver = Receiver::start(|request| match request.path.as_str() {
+        "/hanging" => Reply::status(200).when(&Gate::closed()),
+        _ => Reply::status(200),
+    })
+    .await;
+    app.add_webhook(&receiver.url("/hanging"), &["--timeout", "30s"]).await;
+    app.add_webhook(&receiver.url("/healthy"), &[]).await;
+    let mut roles = app.start().await;
+    app.publish(&event("todo.created")).await;
+    receiver.receives(2).await;
+
+    servers.stop_broker().await;
+    servers.start_broker().await;
+
+    within(Duration::from_secs(20), "the dispatcher is ready", async || {
+        (roles.dispatcher.readiness().await.0 == 200).then_some(())
+    })
+    .await;
+    let after = event("todo.created");
+    app.publish(&after).await;
+    within(Duration::from_secs(5), "the healthy webhook receives", async || {
+        receiver.ids("/healthy").contains(&after.id).then_some(())
+    })
+    .await;
+    assert_eq!(receiver.pending(), 2, "the hanging attempt was waited for, not made again beside itself");
 }
 
 #[tokio::test]

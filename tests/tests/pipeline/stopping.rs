@@ -1,6 +1,8 @@
 //! SIGTERM: what runs is finished, nothing is lost, nothing is repeated.
 
-use posthorn_tests::{App, Gate, Ledger, Load, Process, Receiver, Reply, Webhook, always, event, eventually};
+use posthorn_tests::{
+    App, Gate, Ledger, Load, Process, Receiver, Reply, Webhook, always, event, eventually, eventually_is,
+};
 
 const EVENTS: usize = 600;
 const PER_SECOND: u32 = 150;
@@ -46,6 +48,38 @@ async fn stopped_under_load(role: &str) {
 
     let published = &load.finish().await;
     Ledger { app: &app, receiver: &receiver, webhooks: &webhooks, published }.settles_exactly_once().await;
+}
+
+#[tokio::test]
+async fn a_router_stopped_amid_wide_fan_outs_finishes_those_it_has_begun() {
+    const WEBHOOKS: usize = 40;
+    let app = App::create().await;
+    let mut webhooks = Vec::new();
+    for _ in 0..WEBHOOKS {
+        webhooks.push(app.add_webhook("http://127.0.0.1:9/", &[]).await);
+    }
+    let router = app.start_role("router").await;
+    for webhook in &webhooks {
+        let queue = app.queue(webhook);
+        eventually("the queue", async || app.broker.queue(&queue).await.map(|_| ())).await;
+    }
+    let events: Vec<_> = (0..EVENTS).map(|_| event("todo.created")).collect();
+    let publishing = app.publish_all(&events);
+    let stopping = async {
+        eventually("a backlog half routed", async || {
+            (app.waiting(&webhooks[0]).await > Some(EVENTS as u64 / 10)).then_some(())
+        })
+        .await;
+        router.stop().await;
+    };
+    tokio::join!(publishing, stopping);
+
+    let _next = app.start_role("router").await;
+    eventually_is("waiting events", 0, async || app.broker.queue(&app.name("router")).await.unwrap().ready)
+        .await;
+    for webhook in &webhooks {
+        eventually_is("waiting deliveries", Some(EVENTS as u64), async || app.waiting(webhook).await).await;
+    }
 }
 
 #[tokio::test]

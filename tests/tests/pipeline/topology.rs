@@ -1,7 +1,7 @@
 //! Queues that are missing or differ.
 
 use lapin::types::{AMQPValue, FieldTable};
-use posthorn_tests::{App, Receiver, always, event, eventually_is, ids, statuses};
+use posthorn_tests::{App, Receiver, always, event, eventually, eventually_is, ids, statuses};
 
 #[tokio::test]
 async fn a_webhooks_queue_deleted_by_hand_comes_back_with_its_consumer() {
@@ -107,4 +107,50 @@ fn table<const N: usize>(arguments: [(&str, AMQPValue); N]) -> FieldTable {
         table.insert(name.into(), value);
     }
     table
+}
+
+#[tokio::test]
+async fn roles_whose_queues_are_deleted_declare_them_again_and_go_on() {
+    let app = App::create().await;
+    let receiver = Receiver::start(always(200)).await;
+    let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
+    let roles = app.start().await;
+    app.is_served_by(&webhook, 1).await;
+
+    for queue in ["orphans", "journal", "router"] {
+        app.broker.delete_queue(&app.name(queue)).await;
+        let what = format!("{queue} is consumed again");
+        eventually(&what, async || {
+            app.broker.queue(&app.name(queue)).await.filter(|queue| queue.consumers > 0).map(|_| ())
+        })
+        .await;
+    }
+
+    let event = event("todo.created");
+    app.publish(&event).await;
+    receiver.receives_of(&event.id, 1).await;
+    app.database.records_event(&event.id).await;
+    app.database.records_attempts(&webhook, 1).await;
+    for role in [roles.router, roles.dispatcher, roles.recorder] {
+        role.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_finds_neither_its_queue_nor_the_orphans_is_not_lost() {
+    let app = App::create().await;
+    let receiver = Receiver::start(always(200)).await;
+    let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
+    let _others = (app.start_role("router").await, app.start_role("recorder").await);
+    let queue = app.queue(&webhook);
+    eventually("the queue", async || app.broker.queue(&queue).await.map(|_| ())).await;
+
+    app.broker.delete_queue(&queue).await;
+    app.broker.delete_queue(&app.name("orphans")).await;
+    let event = event("todo.created");
+    app.publish(&event).await;
+
+    app.database.records_event(&event.id).await;
+    let _dispatcher = app.start_role("dispatcher").await;
+    receiver.receives_of(&event.id, 1).await;
 }
