@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use posthorn_domain::{
     event::rfc3339_millis,
     signature::{Secret, TOLERANCE_SECONDS},
@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 use crate::lifecycle::Lifecycle;
 
 const MOST_BYTES: usize = 32 << 20;
-/// An event that is older than this when it comes tells nothing of how fast it came.
-const OLD: SignedDuration = SignedDuration::from_hours(1);
+/// Milliseconds: an older event tells nothing of how fast it came, and is left out of the summary.
+const OLD: f64 = 3_600_000.0;
 /// How many latencies the summary is made of.
 const MOST_LATENCIES: usize = 1_000_000;
 
@@ -138,8 +138,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
     let attempt = text("posthorn-attempt").parse().unwrap_or(1);
     let position = (attempt.max(1) as usize - 1).min(settings.statuses.len() - 1);
     let status = settings.statuses[position];
-    let latency =
-        |at| Some(now.duration_since(at)).filter(|age| *age < OLD).map(|age| age.as_secs_f64() * 1000.0);
+    let latency = |at| now.duration_since(at).as_secs_f64() * 1000.0;
     let received = Received {
         received_at: rfc3339_millis(now),
         id: text("webhook-id").to_owned(),
@@ -153,7 +152,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
             now,
         ),
         status: status.as_u16(),
-        latency_ms: parsed.timestamp.and_then(latency),
+        latency_ms: parsed.timestamp.map(latency),
     };
     tokio::time::sleep(settings.delay).await;
     receiver.take(received);
@@ -186,7 +185,9 @@ impl Receiver {
         if received.verified == Some(false) {
             seen.rejected_signatures += 1;
         }
-        if let Some(latency) = received.latency_ms.filter(|_| seen.latencies.len() < MOST_LATENCIES) {
+        if let Some(latency) =
+            received.latency_ms.filter(|latency| *latency < OLD && seen.latencies.len() < MOST_LATENCIES)
+        {
             seen.latencies.push(latency);
         }
         if !self.settings.quiet {

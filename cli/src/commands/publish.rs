@@ -83,14 +83,14 @@ impl Publish {
         let publisher = Publisher::connect(&self.broker.url()?, &self.broker.prefix).await?;
         let count = self.count.unwrap_or(lines.len() as u64);
         let started = Instant::now();
-        let published = self.publish(&publisher, &lines, count, started).await?;
+        let (published, last_id) = self.publish(&publisher, &lines, count, started).await?;
         let seconds = started.elapsed().as_secs_f64();
         if self.json {
             let per_second = published as f64 / seconds;
-            println!(
-                "{}",
-                serde_json::json!({"published": published, "seconds": seconds, "per_second": per_second})
-            );
+            let last = serde_json::json!({"published": published, "seconds": seconds, "per_second": per_second, "last_id": last_id});
+            println!("{last}");
+        } else if (published, count) == (1, 1) {
+            println!("published {last_id}, confirmed by RabbitMQ");
         } else {
             println!("published {published} of {count} events in {seconds:.2} s, each confirmed by RabbitMQ");
         }
@@ -100,15 +100,17 @@ impl Publish {
         }
     }
 
+    /// Publishes; tells how many were confirmed, and the last one's id.
     async fn publish(
         &self,
         publisher: &Publisher,
         lines: &[Line],
         count: u64,
         started: Instant,
-    ) -> anyhow::Result<u64> {
+    ) -> anyhow::Result<(u64, String)> {
         let mut waiting = FuturesUnordered::new();
         let mut confirmed = 0;
+        let mut last_id = String::new();
         let mut settle = |result: Result<(), posthorn_proto::PublishError>| match result {
             Ok(()) => confirmed += 1,
             Err(error) => tracing::error!("{error}"),
@@ -124,6 +126,7 @@ impl Publish {
                 }
             }
             let event = lines[(number % lines.len() as u64) as usize].event(self.count.is_some());
+            last_id.clone_from(&event.id);
             waiting.push(async move { publisher.publish(&event).await });
             while waiting.len() >= MOST_IN_FLIGHT {
                 if let Some(result) = waiting.next().await {
@@ -134,7 +137,7 @@ impl Publish {
         while let Some(result) = waiting.next().await {
             settle(result);
         }
-        Ok(confirmed)
+        Ok((confirmed, last_id))
     }
 
     fn lines(&self) -> anyhow::Result<Vec<Line>> {

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use posthorn_tests::{App, Process, event, eventually};
+use posthorn_tests::{App, Event, Process, event, eventually};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
@@ -16,7 +16,7 @@ async fn listen_prints_verifies_and_answers_by_script() {
     let script = ["--statuses", "503,200", "--stop-after", "2", "--json"];
     let mut listener = listening(&app, &address, &[&secret[..], &script].concat()).await;
 
-    let event = event("todo.created");
+    let event = Event { occurred_at: None, ..event("todo.created") };
     app.publish(&event).await;
 
     assert_eq!(listener.exit_code().await, 0, "{}", listener.log());
