@@ -16,5 +16,6 @@ pub mod retry;
 pub mod retry_after;
 pub mod rule;
 pub mod signature;
-pub mod told;
 pub mod webhook;
+
+pub use posthorn_proto::told;

@@ -7,6 +7,7 @@
 pub mod confirm;
 #[cfg(feature = "publisher")]
 mod publisher;
+pub mod told;
 
 #[cfg(feature = "publisher")]
 pub use publisher::{PublishError, Publisher};

@@ -1,6 +1,10 @@
 //! A small publisher of events: confirms, pipelining and reconnection.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use lapin::{BasicProperties, Connection, ConnectionProperties, types::ShortString};
 use prost::Message;
@@ -12,12 +16,15 @@ use tokio::{
 
 use crate::{
     CONTENT_TYPE, EVENT_TYPE,
-    confirm::{ConfirmChannel, Publication, Unconfirmed},
+    confirm::{ConfirmChannel, Publication},
+    told::told,
     v1::Event,
 };
 
 const MOST_IN_FLIGHT: usize = 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an event is tried before [`Publisher::publish`] gives up.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,8 +42,11 @@ pub enum PublishError {
     #[error("RabbitMQ does not answer")]
     NoAnswer,
     /// The broker did not confirm in time. It may have the event: publish again with the same id.
-    #[error("RabbitMQ did not confirm the event within {} s: publish it again with the same id", PUBLISH_TIMEOUT.as_secs())]
-    Unconfirmed,
+    #[error("RabbitMQ did not confirm the event within {} s{reason}; publish it again with the same id", PUBLISH_TIMEOUT.as_secs())]
+    Unconfirmed {
+        /// What went wrong last, in brackets; empty if nothing but time has passed.
+        reason: String,
+    },
 }
 
 struct Request {
@@ -53,8 +63,12 @@ struct Request {
 pub struct Publisher {
     requests: mpsc::Sender<Request>,
     exchange: ShortString,
+    failure: Failure,
     _owner: Arc<JoinSet<()>>,
 }
+
+/// What went wrong last with the connection.
+type Failure = Arc<Mutex<Option<String>>>;
 
 impl Publisher {
     /// Connects to the broker at `amqp_url`; `prefix` is that of the Posthorn installation
@@ -67,8 +81,9 @@ impl Publisher {
         let connection = connect(&url).await?;
         let (requests, queue) = mpsc::channel(MOST_IN_FLIGHT);
         let mut owner = JoinSet::new();
-        owner.spawn(own(url, connection, queue));
-        Ok(Self { requests, exchange: format!("{prefix}.events").into(), _owner: Arc::new(owner) })
+        let failure = Failure::default();
+        owner.spawn(own(url, connection, queue, failure.clone()));
+        Ok(Self { requests, exchange: format!("{prefix}.events").into(), failure, _owner: Arc::new(owner) })
     }
 
     /// Publishes an event and waits until the broker has it safely.
@@ -82,14 +97,19 @@ impl Publisher {
         let deadline = Instant::now() + PUBLISH_TIMEOUT;
         let (confirmed, answer) = oneshot::channel();
         let request = Request { event: self.publication(event)?, deadline, confirmed };
-        let sent = timeout_at(deadline, self.requests.send(request)).await;
-        if !matches!(sent, Ok(Ok(()))) {
-            return Err(PublishError::Unconfirmed);
+        let published = async {
+            self.requests.send(request).await.ok()?;
+            answer.await.ok()
+        };
+        match timeout_at(deadline, published).await {
+            Ok(Some(())) => Ok(()),
+            Ok(None) | Err(_) => Err(PublishError::Unconfirmed { reason: self.last_failure() }),
         }
-        match timeout_at(deadline, answer).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(PublishError::Unconfirmed),
-        }
+    }
+
+    fn last_failure(&self) -> String {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().map(|failure| format!(" ({failure})")).unwrap_or_default()
     }
 
     fn publication(&self, event: &Event) -> Result<Publication, PublishError> {
@@ -117,42 +137,38 @@ async fn connect(url: &str) -> Result<Connection, PublishError> {
     }
 }
 
-/// Owns the connection: serves requests until the last publisher is gone.
-async fn own(url: String, first: Connection, mut requests: mpsc::Receiver<Request>) {
+/// Owns the connection: serves requests until it is dropped with the last publisher.
+async fn own(url: String, first: Connection, mut requests: mpsc::Receiver<Request>, last_failure: Failure) {
     let mut unconfirmed = Vec::new();
-    let mut connection = Some(first);
-    let mut pause = Duration::from_millis(100);
+    let mut connection = Ok(first);
+    let mut pause = FIRST_PAUSE;
     loop {
-        let failure = match connection.take() {
-            Some(open) => match serve(&open, &mut requests, &mut unconfirmed).await {
+        let failure = match connection {
+            Ok(open) => match serve(&open, &mut requests, &mut unconfirmed, &mut pause).await {
                 Ok(()) => return,
-                Err(failure) => {
-                    pause = Duration::from_millis(100);
-                    failure
-                }
+                Err(failure) => failure,
             },
-            None => "cannot connect".to_owned(),
+            Err(error) => told(&error),
         };
-        tracing::warn!(%failure, "lost RabbitMQ, connecting again");
+        tracing::warn!("cannot publish to RabbitMQ ({failure}), trying again in {} ms", pause.as_millis());
+        *last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
+        pause = (pause * 2).min(LONGEST_PAUSE);
         unconfirmed.retain(|request: &Request| !request.confirmed.is_closed());
-        if requests.is_closed() && requests.is_empty() && unconfirmed.is_empty() {
-            return;
-        }
-        connection = connect(&url).await.ok();
+        connection = connect(&url).await;
     }
 }
 
-/// Publishes until the last publisher is gone and all is confirmed. On failure `unconfirmed` holds
-/// what must be published again.
+/// Publishes until the last publisher is gone. On failure `unconfirmed` holds what must be published
+/// again; once something was confirmed, the next pause is short again.
 async fn serve(
     connection: &Connection,
     requests: &mut mpsc::Receiver<Request>,
     unconfirmed: &mut Vec<Request>,
+    pause: &mut Duration,
 ) -> Result<(), String> {
     let opened = timeout(CONFIRM_TIMEOUT, ConfirmChannel::open(connection)).await;
-    let mut channel = opened.map_err(|_| "no answer")?.map_err(|error| error.to_string())?;
+    let mut channel = opened.map_err(|_| "it does not answer")?.map_err(|error| told(&error))?;
     let mut sequence = 0u64;
     let mut waiting = BTreeMap::new();
     for request in unconfirmed.drain(..) {
@@ -160,40 +176,34 @@ async fn serve(
         waiting.insert(sequence, request);
         sequence += 1;
     }
-    let result = loop {
+    let mut progress = Instant::now();
+    let failure = loop {
         tokio::select! {
-            request = requests.recv(), if waiting.len() < MOST_IN_FLIGHT => match request {
-                Some(request) => {
-                    channel.publish(request.event.clone(), sequence);
-                    waiting.insert(sequence, request);
-                    sequence += 1;
+            request = requests.recv(), if waiting.len() < MOST_IN_FLIGHT => {
+                let Some(request) = request else { return Ok(()) };
+                if waiting.is_empty() {
+                    progress = Instant::now();
                 }
-                None if waiting.is_empty() => break Ok(()),
-                None => match settle(&mut channel, &mut waiting).await {
-                    Ok(()) => {}
-                    Err(failure) => break Err(failure),
-                },
-            },
-            settled = settle(&mut channel, &mut waiting), if channel.in_flight() > 0 => {
-                if let Err(failure) = settled {
-                    break Err(failure);
+                channel.publish(request.event.clone(), sequence);
+                waiting.insert(sequence, request);
+                sequence += 1;
+            }
+            confirmed = timeout_at(progress + CONFIRM_TIMEOUT, channel.confirmed()), if !waiting.is_empty() => {
+                match confirmed {
+                    Ok(Ok(tokens)) => {
+                        progress = Instant::now();
+                        *pause = FIRST_PAUSE;
+                        for request in tokens.iter().filter_map(|token| waiting.remove(token)) {
+                            // Who published may have given up waiting: the event is there all the same.
+                            let _ = request.confirmed.send(());
+                        }
+                    }
+                    Ok(Err(error)) => break told(&error),
+                    Err(_) => break "it does not confirm".to_owned(),
                 }
             }
         }
     };
     unconfirmed.extend(waiting.into_values().filter(|request| Instant::now() < request.deadline));
-    result
-}
-
-async fn settle(
-    channel: &mut ConfirmChannel<u64>,
-    waiting: &mut BTreeMap<u64, Request>,
-) -> Result<(), String> {
-    let confirmed = timeout(CONFIRM_TIMEOUT, channel.confirmed()).await;
-    let tokens =
-        confirmed.map_err(|_| "no confirm in time")?.map_err(|error: Unconfirmed| error.to_string())?;
-    for request in tokens.iter().filter_map(|token| waiting.remove(token)) {
-        let _ = request.confirmed.send(());
-    }
-    Ok(())
+    Err(failure)
 }

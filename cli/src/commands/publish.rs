@@ -91,7 +91,7 @@ impl Publish {
             println!("{last}");
         } else if (published, count) == (1, 1) {
             println!("published {last_id}, confirmed by RabbitMQ");
-        } else {
+        } else if published > 0 {
             println!("published {published} of {count} events in {seconds:.2} s, each confirmed by RabbitMQ");
         }
         match published == count {
