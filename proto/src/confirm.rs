@@ -3,7 +3,10 @@
 //! Tasks that share a confirming channel can get each other's confirms, and lapin 4.12 hands a
 //! `basic.return` to whichever confirm completes next. So a [`ConfirmChannel`] is not cloneable, and
 //! [`confirmed`](ConfirmChannel::confirmed) looks at everything that has completed before it reports
-//! any of it: one nack or return makes all that is in flight doubtful.
+//! any of it: one nack or return makes all that is in flight doubtful. What remains: where the broker
+//! confirms many at once, lapin completes them one by one in no order, so that a clean one may be
+//! reported an instant before the return that was meant for it surfaces on another. That takes a
+//! mandatory publish to a queue that was deleted at that moment.
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
