@@ -223,11 +223,18 @@ fn read(row: &Row) -> Result<Webhook, StoreError> {
     let secrets = key_ids.into_iter().zip(sealed).zip(expiries);
     let secrets = secrets
         .map(|((key_id, bytes), expires_at)| LiveSecret { sealed: Sealed { key_id, bytes }, expires_at });
+    let state = row.get::<_, &str>("state").parse().map_err(unreadable)?;
+    let rules = match webhooks::read_rules(&row.get("rules")) {
+        Ok(rules) => rules,
+        Err(problem) if state == State::Enabled => return Err(unreadable(problem)),
+        // It gets nothing: that must not depend on its rules.
+        Err(_) => Vec::new(),
+    };
     Ok(Webhook {
         id,
         url: row.get("url"),
-        rules: webhooks::read_rules(&row.get("rules")).map_err(unreadable)?,
-        state: row.get::<_, &str>("state").parse::<State>().map_err(unreadable)?,
+        rules,
+        state,
         epoch: webhooks::read_epoch(row),
         timeout: webhooks::read_timeout(row),
         max_in_flight: webhooks::read_in_flight(row),

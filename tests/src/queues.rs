@@ -1,6 +1,6 @@
 //! What an installation's queues hold, as the broker says.
 
-use crate::{App, IN_FORCE, Webhook, cleanup::retry_delays, within};
+use crate::{App, Event, IN_FORCE, Webhook, cleanup::retry_delays, database::uuid_of, event::event, within};
 
 impl App {
     /// How many messages wait for their retry.
@@ -22,6 +22,22 @@ impl App {
     pub async fn is_let_go(&self, webhook: &Webhook) {
         let what = "no dispatcher serves the webhook";
         within(IN_FORCE, what, async || (self.consumers(webhook).await == 0).then_some(())).await;
+    }
+
+    /// Publishes events until one is not routed to the webhook any more: the router hears of a change by
+    /// itself, not when the dispatcher does. Returns the ids of those that still were, and that one.
+    pub async fn misses(&self, webhook: &Webhook) -> (Vec<String>, Event) {
+        let id = uuid_of(&webhook.id);
+        let mut routed = Vec::new();
+        while routed.len() < 100 {
+            let probe = event("todo.created");
+            self.publish(&probe).await;
+            if !self.database.records_event(&probe.id).await.webhook_ids.contains(&id) {
+                return (routed, probe);
+            }
+            routed.push(probe.id);
+        }
+        panic!("{} is still routed to", webhook.id)
     }
 
     /// Waits until so many dispatchers serve the webhook.

@@ -80,14 +80,16 @@ async fn a_paused_webhook_keeps_its_backlog_until_it_is_resumed() {
     gate.open();
     app.is_let_go(&paused).await;
     let begun = receiver.to("/paused").len();
-    let missed = event("todo.created");
-    app.publish(&missed).await;
+    let (routed, missed) = app.misses(&paused).await;
     receiver.receives_of(&missed.id, 1).await;
     assert_eq!(receiver.to("/paused").len(), begun, "no attempt for a paused webhook");
-    eventually_is("waiting deliveries", Some(5 - begun as u64), async || app.waiting(&paused).await).await;
+    let waiting = (5 - begun + routed.len()) as u64;
+    eventually_is("waiting deliveries", Some(waiting), async || app.waiting(&paused).await).await;
 
     assert_eq!(app.webhook("resume", &paused).await["state"], "healthy");
-    eventually_is("arrived", ids(&backlog), async || receiver.ids("/paused")).await;
+    let mut expected = [ids(&backlog), routed].concat();
+    expected.sort();
+    eventually_is("arrived", expected, async || receiver.ids("/paused")).await;
     assert!(receiver.to("/paused").iter().all(|request| request.attempt() == 1));
 }
 
@@ -102,17 +104,37 @@ async fn a_webhook_disabled_by_the_operator_gets_nothing_until_it_is_enabled() {
     let disabled = app.webhook("disable", &webhook).await;
     assert_eq!((&disabled["state"], &disabled["disabled_reason"]), (&"disabled".into(), &"operator".into()));
     app.is_let_go(&webhook).await;
-    let missed = event("todo.created");
-    app.publish(&missed).await;
+    let (routed, missed) = app.misses(&webhook).await;
     receiver.receives_of(&missed.id, 1).await;
-    assert_eq!(app.waiting(&webhook).await, Some(0));
+    eventually_is("waiting deliveries", Some(routed.len() as u64), async || app.waiting(&webhook).await)
+        .await;
+    assert!(receiver.to("/disabled").is_empty());
 
     let enabled = app.webhook("enable", &webhook).await;
     assert_eq!((&enabled["state"], &enabled["epoch"]), (&"healthy".into(), &2.into()));
+    eventually("events arrive again", async || {
+        app.publish(&event("todo.created")).await;
+        (!receiver.to("/disabled").is_empty()).then_some(())
+    })
+    .await;
+    assert!(!receiver.ids("/disabled").contains(&missed.id));
+}
+
+#[tokio::test]
+async fn a_webhook_with_unreadable_rules_stays_as_it_was_and_can_be_paused() {
+    let app = App::create().await;
+    let receiver = Receiver::start(always(200)).await;
+    let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
+    let _roles = app.start().await;
     app.is_served_by(&webhook, 1).await;
+
+    app.database.script(r#"UPDATE webhooks SET rules = '[{"colour": "red"}]'"#).await;
     let event = event("todo.created");
     app.publish(&event).await;
-    eventually_is("arrived", vec![event.id], async || receiver.ids("/disabled")).await;
+    receiver.receives_of(&event.id, 1).await;
+
+    app.database.script("UPDATE webhooks SET state = 'paused'").await;
+    app.is_let_go(&webhook).await;
 }
 
 #[tokio::test]
