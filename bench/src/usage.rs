@@ -1,0 +1,80 @@
+//! What processes use, from `/proc` (see proc_pid_stat(5)).
+
+use std::{collections::BTreeMap, fs, time::Instant};
+
+use serde::Serialize;
+
+/// A process and what it is called in reports.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    pub(crate) name: String,
+    pub(crate) pid: u32,
+    /// Whether its children count with it, as those of PostgreSQL must.
+    pub(crate) with_children: bool,
+}
+
+/// What a process used over a time.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct Usage {
+    pub(crate) cpu_seconds: f64,
+    /// Of one core: 1 is a whole core.
+    pub(crate) cpu_share: f64,
+    /// The most memory that was resident at a time, since the process began.
+    pub(crate) peak_mb: f64,
+}
+
+/// CPU seconds at one time.
+pub(crate) struct Snapshot {
+    at: Instant,
+    seconds: BTreeMap<String, f64>,
+}
+
+/// Linux counts CPU time in hundredths of a second, whatever the kernel's own clock is.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+pub(crate) fn snapshot(watched: &[Watched]) -> Snapshot {
+    let mut seconds = BTreeMap::new();
+    for process in watched {
+        *seconds.entry(process.name.clone()).or_default() +=
+            family(process).into_iter().filter_map(cpu_seconds).sum::<f64>();
+    }
+    Snapshot { at: Instant::now(), seconds }
+}
+
+/// What was used since; processes of one name are added up.
+pub(crate) fn since(before: &Snapshot, watched: &[Watched]) -> BTreeMap<String, Usage> {
+    let now = snapshot(watched);
+    let wall = now.at.duration_since(before.at).as_secs_f64();
+    let mut used = BTreeMap::new();
+    for (name, seconds) in now.seconds {
+        let cpu_seconds = seconds - before.seconds.get(&name).copied().unwrap_or_default();
+        let peaks =
+            watched.iter().filter(|process| process.name == name).filter_map(|process| peak_mb(process.pid));
+        let peak_mb = peaks.fold(0.0, f64::max);
+        used.insert(name, Usage { cpu_seconds, cpu_share: cpu_seconds / wall, peak_mb });
+    }
+    used
+}
+
+fn family(process: &Watched) -> Vec<u32> {
+    let pid = process.pid;
+    if !process.with_children {
+        return vec![pid];
+    }
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    std::iter::once(pid).chain(children.split_whitespace().filter_map(|child| child.parse().ok())).collect()
+}
+
+fn cpu_seconds(pid: u32) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may hold spaces; utime and stime are the 14th and 15th fields of all.
+    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |position: usize| fields.get(position)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
+}
+
+fn peak_mb(pid: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+}
