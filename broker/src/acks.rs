@@ -1,16 +1,20 @@
-//! Which deliveries of a channel to acknowledge, and how.
+//! Which deliveries of a channel to acknowledge, and when.
 //!
 //! A run of finished deliveries takes a single acknowledgement with `multiple`, which costs the
-//! broker a sixth of one for each. A delivery that finishes behind a slower one waits a moment for
-//! the run to reach it, and is then acknowledged alone, so that a slow one holds back nothing.
+//! broker a sixth of one for each. So a finished delivery waits a moment for others, and behind a
+//! slower one for the run to reach it. It waits as long as that holds nothing up: once finished
+//! deliveries fill half of what their consumer may hold, they are acknowledged alone.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
-/// How long a finished delivery waits for the run before it is acknowledged alone.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
+/// How long a run gathers before it is acknowledged.
+pub(crate) const GATHERING: Duration = Duration::from_millis(5);
+/// How long a finished delivery waits for the run before it is acknowledged alone: it would be made
+/// again if the process were killed.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// An acknowledgement to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +23,23 @@ pub(crate) struct Ack {
     pub multiple: bool,
 }
 
+/// A consumer of the channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ConsumerId(pub(crate) u32);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Running,
-    Finished,
+    Finished(ConsumerId),
     Answered,
+}
+
+/// The finished deliveries of a consumer that are not acknowledged.
+#[derive(Debug, Default)]
+struct Waiting {
+    tags: BTreeSet<u64>,
+    /// So many hold the consumer up.
+    most: usize,
 }
 
 /// The delivery tags of a channel. Tags count from 1 without gaps over all its consumers.
@@ -32,19 +48,38 @@ pub(crate) struct Acks {
     /// The tag of the first entry of `states`.
     first: u64,
     states: VecDeque<State>,
-    /// Finished tags in the order in which they finished.
-    waiting: VecDeque<(u64, Instant)>,
+    /// Finished tags in the order in which they finished, and some that were answered since.
+    finished: VecDeque<(u64, Instant)>,
+    waiting: HashMap<ConsumerId, Waiting>,
+    /// Consumers that finished deliveries hold up.
+    held_up: Vec<ConsumerId>,
 }
 
 impl Acks {
     pub(crate) fn new() -> Self {
-        Self { first: 1, states: VecDeque::new(), waiting: VecDeque::new() }
+        Self {
+            first: 1,
+            states: VecDeque::new(),
+            finished: VecDeque::new(),
+            waiting: HashMap::new(),
+            held_up: Vec::new(),
+        }
     }
 
-    /// The delivery is done and wants its acknowledgement.
-    pub(crate) fn finish(&mut self, tag: u64, now: Instant) {
-        self.set(tag, State::Finished);
-        self.waiting.push_back((tag, now));
+    /// The delivery is done and wants its acknowledgement. Its consumer holds at most `prefetch`.
+    /// Tells whether the time of the next acknowledgement has changed.
+    pub(crate) fn finish(&mut self, tag: u64, consumer: ConsumerId, prefetch: u16, now: Instant) -> bool {
+        let is_head = tag == self.first;
+        self.set(tag, State::Finished(consumer));
+        let was_idle = self.finished.is_empty();
+        self.finished.push_back((tag, now));
+        let waiting = self.waiting.entry(consumer).or_default();
+        waiting.most = usize::from(prefetch).div_ceil(2);
+        waiting.tags.insert(tag);
+        if waiting.tags.len() == waiting.most {
+            self.held_up.push(consumer);
+        }
+        was_idle || is_head || !self.held_up.is_empty()
     }
 
     /// The delivery was given back: no acknowledgement.
@@ -54,30 +89,47 @@ impl Acks {
 
     /// What to send now, in this order. With `all`, nothing finished is left waiting.
     pub(crate) fn due(&mut self, now: Instant, all: bool) -> Vec<Ack> {
+        if !all && self.next_due().is_none_or(|at| now < at) {
+            return Vec::new();
+        }
         let mut acks: Vec<_> = self.run().into_iter().collect();
-        while let Some(&(tag, finished_at)) = self.waiting.front() {
-            let is_waiting = self.state(tag) == State::Finished;
-            if is_waiting && !all && now.duration_since(finished_at) < PATIENCE {
+        for consumer in std::mem::take(&mut self.held_up) {
+            // Unless the run has made room.
+            let Some(waiting) =
+                self.waiting.get(&consumer).filter(|waiting| waiting.tags.len() >= waiting.most)
+            else {
+                continue;
+            };
+            let tags = waiting.tags.clone();
+            acks.extend(tags.into_iter().filter_map(|tag| self.alone(tag)));
+        }
+        while let Some(&(tag, finished_at)) = self.finished.front() {
+            let is_patient = !all && now.duration_since(finished_at) < PATIENCE;
+            if is_patient && self.is_finished(tag) {
                 break;
             }
-            self.waiting.pop_front();
-            if is_waiting {
-                self.set(tag, State::Answered);
-                acks.push(Ack { tag, multiple: false });
-            }
+            self.finished.pop_front();
+            acks.extend(self.alone(tag));
         }
         acks
     }
 
     /// When the next one will be due if nothing finishes before.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.waiting.front().map(|(_, finished_at)| *finished_at + PATIENCE)
+        let (_, finished_at) = self.finished.front()?;
+        let is_run = self.states.front().is_some_and(|state| *state != State::Running);
+        Some(match (self.held_up.is_empty(), is_run) {
+            (false, _) => *finished_at,
+            (true, true) => *finished_at + GATHERING,
+            (true, false) => *finished_at + PATIENCE,
+        })
     }
 
     fn run(&mut self) -> Option<Ack> {
         let (mut last, mut count) = (0, 0);
-        while let Some(state) = self.states.front().filter(|state| **state != State::Running) {
-            if *state == State::Finished {
+        while let Some(state) = self.states.front().copied().filter(|state| *state != State::Running) {
+            if let State::Finished(consumer) = state {
+                self.leave(consumer, self.first);
                 last = self.first;
                 count += 1;
             }
@@ -85,6 +137,27 @@ impl Acks {
             self.first += 1;
         }
         (count > 0).then_some(Ack { tag: last, multiple: count > 1 })
+    }
+
+    /// The acknowledgement of a delivery by itself, if it still wants one.
+    fn alone(&mut self, tag: u64) -> Option<Ack> {
+        let State::Finished(consumer) = self.state(tag) else { return None };
+        self.leave(consumer, tag);
+        self.set(tag, State::Answered);
+        Some(Ack { tag, multiple: false })
+    }
+
+    fn leave(&mut self, consumer: ConsumerId, tag: u64) {
+        if let Some(waiting) = self.waiting.get_mut(&consumer) {
+            waiting.tags.remove(&tag);
+            if waiting.tags.is_empty() {
+                self.waiting.remove(&consumer);
+            }
+        }
+    }
+
+    fn is_finished(&self, tag: u64) -> bool {
+        matches!(self.state(tag), State::Finished(_))
     }
 
     fn state(&self, tag: u64) -> State {
@@ -105,79 +178,4 @@ impl Acks {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn one(tag: u64) -> Ack {
-        Ack { tag, multiple: false }
-    }
-
-    const fn up_to(tag: u64) -> Ack {
-        Ack { tag, multiple: true }
-    }
-
-    #[test]
-    fn a_run_takes_one_acknowledgement() {
-        let now = Instant::now();
-        let mut acks = Acks::new();
-        acks.finish(1, now);
-        assert_eq!(acks.due(now, false), [one(1)]);
-        for tag in [4, 2, 3] {
-            acks.finish(tag, now);
-        }
-        assert_eq!(acks.due(now, false), [up_to(4)]);
-        assert_eq!(acks.due(now + PATIENCE, false), []);
-        assert_eq!(acks.next_due(), None);
-    }
-
-    #[test]
-    fn behind_a_slow_delivery_each_is_acknowledged_alone_after_a_moment() {
-        let now = Instant::now();
-        let mut acks = Acks::new();
-        acks.finish(2, now);
-        acks.finish(3, now + PATIENCE / 2);
-        assert_eq!(acks.due(now, false), []);
-        assert_eq!(acks.next_due(), Some(now + PATIENCE));
-        assert_eq!(acks.due(now + PATIENCE, false), [one(2)]);
-        acks.finish(1, now + PATIENCE);
-        // 2 was answered: the run acknowledges 1 and 3 up to the last that is still open.
-        assert_eq!(acks.due(now + PATIENCE, false), [up_to(3)]);
-        assert_eq!(acks.due(now + 3 * PATIENCE, false), []);
-    }
-
-    #[test]
-    fn what_was_answered_is_never_named_again() {
-        let now = Instant::now();
-        let mut acks = Acks::new();
-        acks.finish(1, now);
-        acks.give_back(2);
-        assert_eq!(acks.due(now, false), [one(1)]);
-        acks.finish(4, now);
-        assert_eq!(acks.due(now, true), [one(4)]);
-        acks.finish(3, now);
-        assert_eq!(acks.due(now, false), [one(3)]);
-        assert_eq!(acks.first, 5);
-    }
-
-    #[test]
-    fn every_finished_delivery_is_acknowledged_exactly_once() {
-        let start = Instant::now();
-        let mut acks = Acks::new();
-        let mut answered = std::collections::BTreeSet::new();
-        let mut finished = std::collections::BTreeSet::new();
-        let order = (1..=997u64).map(|step| step * 389 % 997 + 1);
-        for (position, tag) in order.enumerate() {
-            let now = start + PATIENCE * position as u32 / 7;
-            acks.finish(tag, now);
-            finished.insert(tag);
-            for ack in acks.due(now, position == 996) {
-                let covered = if ack.multiple { 1..=ack.tag } else { ack.tag..=ack.tag };
-                let open: Vec<_> = covered.filter(|tag| !answered.contains(tag)).collect();
-                assert!(open.contains(&ack.tag), "{ack:?} names an answered tag");
-                assert!(open.iter().all(|tag| finished.contains(tag)), "{ack:?} covers a running one");
-                answered.extend(open);
-            }
-        }
-        assert_eq!(answered, finished);
-    }
-}
+mod tests;

@@ -1,11 +1,19 @@
 //! Consuming: a channel, its consumers, and the acknowledgements of what they receive.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
-use futures_util::{StreamExt, future::join_all};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all},
+};
 use lapin::{
     Channel, Consumer,
     options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
@@ -13,33 +21,42 @@ use lapin::{
 };
 use posthorn_domain::told::told;
 use tokio::{
-    sync::Notify,
+    sync::{Notify, Semaphore},
     time::{sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    acks::{Ack, Acks},
+    acks::{Ack, Acks, ConsumerId},
     error::BrokerError,
     message::Message,
     session::{ANSWER_TIMEOUT, Session},
 };
 
+/// How many consumers of a channel start at the same time.
+const STARTS_AT_ONCE: usize = 32;
+
 /// A channel that consumes, with one task that sends its acknowledgements in order.
 pub struct ConsumerChannel {
     channel: Channel,
     acks: Mutex<Acks>,
-    finished: Notify,
+    due_changed: Notify,
     /// Held from choosing acknowledgements to sending them: their order matters.
     sending: tokio::sync::Mutex<()>,
     dead: CancellationToken,
-    /// Prefetch applies to the consumer that is started next.
-    starting: tokio::sync::Mutex<()>,
+    /// How many consumers were started.
+    consumers: AtomicU32,
+    /// Bounds how many consumers wait for the answer to their start.
+    starts: Semaphore,
+    /// Held while a start's frames are queued.
+    starting: Mutex<()>,
 }
 
 /// The messages of one queue.
 pub struct Source {
     consumer: Consumer,
+    id: ConsumerId,
+    prefetch: u16,
     channel: Arc<ConsumerChannel>,
     /// lapin tells the end once; asked again it waits for ever.
     ended: bool,
@@ -57,6 +74,8 @@ pub struct Received {
 /// closes.
 pub struct Receipt {
     tag: u64,
+    consumer: ConsumerId,
+    prefetch: u16,
     channel: Arc<ConsumerChannel>,
 }
 
@@ -72,10 +91,12 @@ impl Session {
         let channel = Arc::new(ConsumerChannel {
             channel,
             acks: Mutex::new(Acks::new()),
-            finished: Notify::new(),
+            due_changed: Notify::new(),
+            consumers: AtomicU32::new(0),
             sending: tokio::sync::Mutex::new(()),
             dead: CancellationToken::new(),
-            starting: tokio::sync::Mutex::new(()),
+            starts: Semaphore::new(STARTS_AT_ONCE),
+            starting: Mutex::new(()),
         });
         self.tasks.spawn(acknowledge(self.clone(), channel.clone()));
         Ok(channel)
@@ -89,15 +110,27 @@ impl ConsumerChannel {
     /// If the broker refuses, which kills the channel with all its consumers, or is gone.
     pub async fn consume(self: &Arc<Self>, queue: &str, prefetch: u16) -> Result<Source, BrokerError> {
         let task = "consume a queue";
-        let _starting = self.starting.lock().await;
         let start = async {
-            self.channel.basic_qos(prefetch, BasicQosOptions { global: false }).await?;
+            let qos = self.channel.basic_qos(prefetch, BasicQosOptions { global: false });
             let options = BasicConsumeOptions::default();
-            self.channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await
+            let consume = self.channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+            // The frames of both are queued when they are polled first, in this order.
+            let (limited, consumer) = join(qos, consume).await;
+            limited.and(consumer)
         };
-        let started = timeout(ANSWER_TIMEOUT, start).await.unwrap_or_else(|_| Err(silent()));
+        let _turn = self.starts.acquire().await.expect("the semaphore is never closed");
+        let mut start = pin!(timeout(ANSWER_TIMEOUT, start));
+        let mut is_first = true;
+        let started = poll_fn(|context| {
+            // Prefetch applies to the consumer that is started next.
+            let _alone = is_first.then(|| self.starting.lock().unwrap_or_else(PoisonError::into_inner));
+            is_first = false;
+            start.as_mut().poll(context)
+        });
+        let started = started.await.unwrap_or_else(|_| Err(silent()));
         let consumer = started.inspect_err(|_| self.dead.cancel()).map_err(BrokerError::amqp(task))?;
-        Ok(Source { consumer, channel: self.clone(), ended: false })
+        let id = ConsumerId(self.consumers.fetch_add(1, Relaxed));
+        Ok(Source { consumer, id, prefetch, channel: self.clone(), ended: false })
     }
 
     /// Whether it can still be used.
@@ -147,7 +180,9 @@ impl Source {
         };
         match next {
             Some(Ok(delivery)) => {
-                let receipt = Receipt { tag: delivery.delivery_tag, channel: self.channel.clone() };
+                let (consumer, prefetch) = (self.id, self.prefetch);
+                let channel = self.channel.clone();
+                let receipt = Receipt { tag: delivery.delivery_tag, consumer, prefetch, channel };
                 return Some(Received { message: Message::read(delivery), receipt });
             }
             Some(Err(error)) => {
@@ -182,8 +217,9 @@ impl Source {
 impl Receipt {
     /// The work is done and safe: acknowledges the message soon.
     pub fn finish(self) {
-        self.channel.acks().finish(self.tag, Instant::now());
-        self.channel.finished.notify_one();
+        if self.channel.acks().finish(self.tag, self.consumer, self.prefetch, Instant::now()) {
+            self.channel.due_changed.notify_one();
+        }
     }
 
     /// Gives the message back to its queue.
@@ -209,7 +245,7 @@ async fn acknowledge(session: Arc<Session>, channel: Arc<ConsumerChannel>) {
         tokio::select! {
             () = session.ended() => return,
             () = channel.dead.cancelled() => break,
-            () = channel.finished.notified() => {}
+            () = channel.due_changed.notified() => {}
             () = patience => {}
         }
         if let Err(error) = channel.acknowledge_due(false).await {

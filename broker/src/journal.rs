@@ -1,9 +1,8 @@
 //! The journal's writer: batches that form by themselves.
 //!
-//! Entries gather while the last batch waits for its confirm and then go out together: an idle
-//! system adds no delay, a busy one makes big batches.
+//! Entries gather for a moment, or until they are many, and then go out together. No delivery waits for its entry, only its acknowledgement does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use lapin::BasicProperties;
 use metrics::Unit;
@@ -12,12 +11,21 @@ use posthorn_proto::{
     CONTENT_TYPE,
     confirm::{ConfirmChannel, Publication},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
 
 use crate::{error::BrokerError, publish::confirmed, session::Session};
 
 /// The most entries that wait for their batch.
 const MOST_WAITING: usize = 1024;
+/// How long a batch that is not large enough waits for more.
+const MOMENT: Duration = Duration::from_millis(5);
+/// So many entries wait for no more.
+const ENOUGH: usize = 128;
+/// The most batches without confirm.
+const MOST_IN_FLIGHT: usize = 64;
 /// About the most bytes of a batch; a single larger entry goes alone.
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -63,64 +71,64 @@ impl Journal {
     }
 }
 
-async fn own(session: Arc<Session>, mut channel: ConfirmChannel<()>, mut requests: mpsc::Receiver<Request>) {
-    let mut gathered = Vec::new();
-    let writing = async {
-        while requests.recv_many(&mut gathered, MOST_WAITING).await > 0 {
-            write(&session, &mut channel, &gathered).await?;
-            for request in gathered.drain(..) {
-                // Whoever wrote may have gone: the entry is in the broker all the same.
-                let _ = request.written.send(());
+type Answers = Vec<oneshot::Sender<()>>;
+
+async fn own(
+    session: Arc<Session>,
+    mut channel: ConfirmChannel<Answers>,
+    mut requests: mpsc::Receiver<Request>,
+) {
+    let (mut gathered, mut due) = (Vec::new(), Instant::now());
+    let mut is_open = true;
+    while is_open || channel.in_flight() > 0 {
+        let has_room = channel.in_flight() < MOST_IN_FLIGHT;
+        tokio::select! {
+            () = session.ended() => return,
+            taken = requests.recv_many(&mut gathered, MOST_WAITING), if is_open && has_room => {
+                is_open = taken > 0;
+                if gathered.len() == taken {
+                    due = Instant::now() + MOMENT;
+                }
             }
+            () = sleep_until(due), if !gathered.is_empty() => {}
+            confirmed = confirmed(&session, &mut channel), if channel.in_flight() > 0 => match confirmed {
+                // Whoever wrote may have gone: the entry is in the broker all the same.
+                Ok(batches) => batches.into_iter().flatten().for_each(|answer| _ = answer.send(())),
+                Err(reason) => return session.fail(reason),
+            },
         }
-        Ok::<(), String>(())
+        if gathered.len() >= ENOUGH || !is_open || due <= Instant::now() {
+            batches(std::mem::take(&mut gathered)).for_each(|batch| write(&session, &channel, batch));
+        }
+    }
+}
+
+fn write(session: &Session, channel: &ConfirmChannel<Answers>, batch: Vec<Request>) {
+    metrics::histogram!("posthorn_journal_batch_entries").record(batch.len() as f64);
+    let properties = BasicProperties::default()
+        .with_delivery_mode(2)
+        .with_content_type(CONTENT_TYPE.into())
+        .with_type("posthorn.v1.JournalBatch".into());
+    let publication = Publication {
+        exchange: session.names().journal().into(),
+        routing_key: "".into(),
+        properties,
+        body: encode(batch.iter().map(|request| &request.entry)),
+        mandatory: true,
     };
-    tokio::select! {
-        () = session.ended() => {}
-        written = writing => match written {
-            Ok(()) => {}
-            Err(reason) => session.fail(reason),
-        },
-    }
+    channel.publish(publication, batch.into_iter().map(|request| request.written).collect());
 }
 
-async fn write(
-    session: &Session,
-    channel: &mut ConfirmChannel<()>,
-    gathered: &[Request],
-) -> Result<(), String> {
-    for batch in batches(gathered) {
-        metrics::histogram!("posthorn_journal_batch_entries").record(batch.len() as f64);
-        let properties = BasicProperties::default()
-            .with_delivery_mode(2)
-            .with_content_type(CONTENT_TYPE.into())
-            .with_type("posthorn.v1.JournalBatch".into());
-        let publication = Publication {
-            exchange: session.names().journal().into(),
-            routing_key: "".into(),
-            properties,
-            body: encode(batch.iter().map(|request| &request.entry)),
-            mandatory: true,
-        };
-        channel.publish(publication, ());
-    }
-    while channel.in_flight() > 0 {
-        confirmed(session, channel).await?;
-    }
-    Ok(())
-}
-
-fn batches(mut requests: &[Request]) -> impl Iterator<Item = &[Request]> {
+fn batches(requests: Vec<Request>) -> impl Iterator<Item = Vec<Request>> {
+    let mut requests = requests.into_iter().peekable();
     std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |request: &&Request| {
-            bytes += request.entry.size();
-            bytes <= BATCH_BYTES
-        };
-        let count = requests.iter().take_while(fits).count().max(1).min(requests.len());
-        let (batch, rest) = requests.split_at(count);
-        requests = rest;
-        (!batch.is_empty()).then_some(batch)
+        let mut batch = vec![requests.next()?];
+        let mut bytes = batch[0].entry.size();
+        while let Some(next) = requests.next_if(|next| bytes + next.entry.size() <= BATCH_BYTES) {
+            bytes += next.entry.size();
+            batch.push(next);
+        }
+        Some(batch)
     })
 }
 
@@ -142,7 +150,7 @@ mod tests {
     fn batches_are_bounded_and_lose_nothing() {
         let sizes = |bytes: &[usize]| {
             let requests: Vec<_> = bytes.iter().copied().map(request).collect();
-            batches(&requests).map(<[Request]>::len).collect::<Vec<_>>()
+            batches(requests).map(|batch| batch.len()).collect::<Vec<_>>()
         };
         let big = BATCH_BYTES * 2;
         assert_eq!(sizes(&[]), [0; 0]);

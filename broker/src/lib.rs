@@ -25,4 +25,5 @@ pub use message::{DeliveryHeaders, Message};
 pub use names::Names;
 pub use publish::{Confirm, Publisher};
 pub use session::Session;
+pub use topology::Declare;
 pub use viewer::Viewer;

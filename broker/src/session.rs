@@ -2,6 +2,7 @@
 
 use std::{fmt::Display, future::Future, sync::Arc, time::Duration};
 
+use futures_util::future::try_join_all;
 use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
 use posthorn_domain::id::WebhookId;
 use tokio::{
@@ -10,10 +11,17 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{broker::Config, error::BrokerError, names::Names, topology};
+use crate::{
+    broker::Config,
+    error::BrokerError,
+    names::Names,
+    topology::{self, Declare},
+};
 
 /// How long the broker may take to answer anything.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many declarations are under way on the channel: their answers come in order.
+const DECLARED_AT_ONCE: usize = 100;
 const WATCH_EVERY: Duration = Duration::from_millis(500);
 
 /// Two connections: under a memory or disk alarm the broker stops reading from one that publishes,
@@ -52,15 +60,46 @@ impl Session {
         &self.config.names
     }
 
-    /// Declares a webhook's queue.
+    /// Declares a webhook's queue and binds it.
     ///
     /// # Errors
     /// If the broker refuses or is gone; the session lives on.
     pub async fn declare_webhook(&self, id: WebhookId) -> Result<(), BrokerError> {
-        let config = &self.config;
-        self.on_declaring_channel(
-            |channel| async move { topology::declare_webhook(&channel, config, id).await },
-        )
+        self.declare_at_once(&[id], Declare::Bound).await
+    }
+
+    /// Declares webhooks' queues, many at a time, and tells which the broker refused. The session
+    /// lives on.
+    pub async fn declare_webhooks(
+        &self,
+        ids: &[WebhookId],
+        declare: Declare,
+    ) -> Vec<(WebhookId, BrokerError)> {
+        let mut refused = Vec::new();
+        for chunk in ids.chunks(DECLARED_AT_ONCE) {
+            if self.declare_at_once(chunk, declare).await.is_ok() {
+                continue;
+            }
+            // One that is refused closes the channel on all of them.
+            for id in chunk {
+                if let Err(error) = self.declare_at_once(&[*id], declare).await {
+                    refused.push((*id, error));
+                }
+            }
+        }
+        if ids.len() > DECLARED_AT_ONCE {
+            // lapin remembers all that a channel has declared as long as the channel lives.
+            self.declaring.lock().await.take();
+        }
+        refused
+    }
+
+    async fn declare_at_once(&self, ids: &[WebhookId], declare: Declare) -> Result<(), BrokerError> {
+        self.on_declaring_channel(|channel| async move {
+            let declaring =
+                ids.iter().map(|id| topology::declare_webhook(&channel, &self.config, *id, declare));
+            try_join_all(declaring).await.map(|_| ())
+        })
         .await
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use posthorn_broker::Broker;
+use posthorn_domain::status::Status;
 use posthorn_store::{Store, Wants, Watch};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -77,13 +78,14 @@ impl AllSettings {
 fn start_router(settings: RouterSettings, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
     let broker = Arc::new(settings.broker.broker(&settings.topology)?);
     let (updates, watching) = watch(&settings.database, Wants::Rules, lifecycle)?;
-    let checks = vec![connected(&broker), watching];
+    let queues = Status::starting("the webhooks' queues have not been declared");
+    let checks = vec![connected(&broker), check(&watching), check(&queues)];
     let stop = lifecycle.stop_token();
     let settings = posthorn_router::Settings {
         prefetch: settings.routing.router_prefetch.get(),
         most_event_bytes: settings.routing.max_event_bytes as usize,
     };
-    lifecycle.spawn(async move { Ok(posthorn_router::run(broker, updates, settings, stop).await?) });
+    lifecycle.spawn(async move { Ok(posthorn_router::run(broker, updates, settings, queues, stop).await?) });
     Ok(checks)
 }
 
@@ -98,18 +100,19 @@ fn start_dispatcher(settings: DispatcherSettings, lifecycle: &mut Lifecycle) -> 
         idle_connections: settings.delivery.idle_connections,
     };
     let (updates, watching) = watch(&settings.database, Wants::Secrets, lifecycle)?;
-    let checks = vec![connected(&broker), watching];
+    let lanes = Status::starting("the webhooks' queues are not consumed");
+    let checks = vec![connected(&broker), check(&watching), check(&lanes)];
     let stop = lifecycle.stop_token();
-    lifecycle.spawn(async move { Ok(posthorn_dispatcher::run(broker, updates, dispatcher, stop).await?) });
+    lifecycle
+        .spawn(async move { Ok(posthorn_dispatcher::run(broker, updates, dispatcher, lanes, stop).await?) });
     Ok(checks)
 }
 
 fn start_recorder(settings: RecorderSettings, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
     let broker = Arc::new(settings.broker.broker(&settings.topology)?);
     let store = Store::new(&settings.database.url()?, settings.recording.database_connections.into())?;
-    let status = posthorn_recorder::Status::default();
-    let database = status.clone();
-    let checks: Vec<Check> = vec![connected(&broker), Box::new(move || database.missing())];
+    let status = Status::default();
+    let checks = vec![connected(&broker), check(&status)];
     let stop = lifecycle.stop_token();
     let settings = posthorn_recorder::Settings {
         prefetch: settings.recording.recorder_prefetch.get(),
@@ -118,6 +121,11 @@ fn start_recorder(settings: RecorderSettings, lifecycle: &mut Lifecycle) -> anyh
     };
     lifecycle.spawn(async move { Ok(posthorn_recorder::run(broker, store, settings, status, stop).await?) });
     Ok(checks)
+}
+
+fn check(status: &Status) -> Check {
+    let status = status.clone();
+    Box::new(move || status.missing())
 }
 
 fn connected(broker: &Arc<Broker>) -> Check {
@@ -129,11 +137,11 @@ fn watch(
     database: &DatabaseSettings,
     wants: Wants,
     lifecycle: &mut Lifecycle,
-) -> anyhow::Result<(mpsc::Receiver<posthorn_store::Update>, Check)> {
+) -> anyhow::Result<(mpsc::Receiver<posthorn_store::Update>, Status)> {
     let (sender, updates) = mpsc::channel(MOST_UPDATES);
     let watch = Watch::new(&database.url()?, wants, sender);
-    let check = Box::new(watch.missing());
+    let status = watch.status();
     let stop = lifecycle.stop_token();
     lifecycle.spawn(async move { Ok(watch.run(stop).await?) });
-    Ok((updates, check))
+    Ok((updates, status))
 }

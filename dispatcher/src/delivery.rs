@@ -13,7 +13,7 @@ use posthorn_domain::{
     outcome::Outcome,
     retry::{Step, next_step},
 };
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -70,14 +70,27 @@ impl Line {
     }
 
     /// Starts a delivery's next attempt. It outlives the session: what it comes to is remembered.
-    pub(crate) fn start(self: Arc<Self>, target: Arc<Target>, received: Received, stop: CancellationToken) {
+    /// `attempts` bounds those of its webhook.
+    pub(crate) fn start(
+        self: Arc<Self>,
+        target: Arc<Target>,
+        received: Received,
+        attempts: Arc<Semaphore>,
+        stop: CancellationToken,
+    ) {
         let dispatcher = self.dispatcher.clone();
-        dispatcher.deliveries.spawn(self.deliver(target, received, stop));
+        dispatcher.deliveries.spawn(self.deliver(target, received, attempts, stop));
     }
 
     /// Makes a delivery's next attempt. If something fails on the way to the broker the session has
     /// ended, and the delivery comes back.
-    async fn deliver(self: Arc<Self>, target: Arc<Target>, received: Received, stop: CancellationToken) {
+    async fn deliver(
+        self: Arc<Self>,
+        target: Arc<Target>,
+        received: Received,
+        attempts: Arc<Semaphore>,
+        stop: CancellationToken,
+    ) {
         let Received { message, receipt } = received;
         let event = match Event::decode(&message.body, usize::MAX) {
             Ok(event) => event,
@@ -92,7 +105,7 @@ impl Line {
         let position = position(&message.headers, target.webhook.epoch, Timestamp::now());
         let key: Key = (event.id.clone(), target.id(), target.webhook.epoch, position.attempt);
         let cell = self.dispatcher.unsettled.cell(&key);
-        let making = || self.dispatcher.make(&target, &event, &message, position, &stop);
+        let making = || self.dispatcher.make(&target, &event, &message, position, &attempts, &stop);
         let Ok(made) = cell.get_or_try_init(making).await else {
             self.dispatcher.unsettled.forget(&key);
             return receipt.give_back().await;
@@ -133,6 +146,7 @@ impl Dispatcher {
         event: &Event,
         message: &Message,
         position: Position,
+        attempts: &Semaphore,
         stop: &CancellationToken,
     ) -> Result<Made, Stopped> {
         let again = |attempt, first_attempt_at| DeliveryHeaders {
@@ -142,8 +156,10 @@ impl Dispatcher {
             ..message.headers.clone()
         };
         let allowed = async {
+            // Its own turn first: what waits for that takes nothing from other webhooks.
+            let turn = attempts.acquire().await.expect("the semaphore is never closed");
             let pass = self.gate.pass().await?;
-            Some((pass, self.attempts.acquire().await.expect("the semaphore is never closed")))
+            Some((turn, pass, self.attempts.acquire().await.expect("the semaphore is never closed")))
         };
         let Some(allowed) = stop.run_until_cancelled(allowed).await else { return Err(Stopped) };
         let Some(_allowed) = allowed else {

@@ -4,21 +4,40 @@ use std::{sync::Arc, time::Duration};
 
 use posthorn_broker::{BrokerError, Received, Session, Source};
 use posthorn_domain::told::told;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::{channels::Channels, delivery::Line, target::Target};
+use crate::{channels::Channels, delivery::Line, lanes::Starting, target::Target};
 
 /// Not shorter, for the reason given with `BEFORE_DECLARING` in the router's `orphans`.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Deliveries that a consumer holds for each attempt that may run: while one is being attempted, the
+/// last one's consequence is made safe in the broker.
+const HELD_PER_ATTEMPT: u16 = 2;
 
 pub(crate) struct Lane {
     pub(crate) session: Arc<Session>,
     pub(crate) line: Arc<Line>,
     pub(crate) channels: Arc<Channels>,
     pub(crate) target: watch::Receiver<Arc<Target>>,
+    /// Whether the queue is known to be there.
+    pub(crate) is_declared: bool,
+    /// Counts the lane as starting until it consumes, or cannot.
+    pub(crate) starting: Option<Starting>,
     pub(crate) stop: CancellationToken,
+}
+
+/// A running consumer.
+struct Consuming {
+    source: Source,
+    size: u16,
+    /// Bounds the attempts that run.
+    attempts: Arc<Semaphore>,
 }
 
 /// Why a consumer was left.
@@ -37,10 +56,13 @@ impl Lane {
     pub(crate) async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         while self.session.is_open() && !self.stop.is_cancelled() {
-            let left = match self.consume().await {
-                Ok(source) => {
+            // In a box, which goes when it is done: the lane itself is there as long as its webhook.
+            let consumed = Box::pin(self.consume()).await;
+            self.starting = None;
+            let left = match consumed {
+                Ok(consuming) => {
                     pause = FIRST_PAUSE;
-                    self.take(source).await
+                    self.take(consuming).await
                 }
                 Err(error) => {
                     if self.session.is_open() && !self.stop.is_cancelled() {
@@ -56,6 +78,7 @@ impl Lane {
                 Left::Stopped => return,
                 Left::Resized => {}
                 Left::Dead => {
+                    self.is_declared = false;
                     tokio::select! {
                         () = self.stop.cancelled() => return,
                         () = self.session.ended() => return,
@@ -67,21 +90,26 @@ impl Lane {
         }
     }
 
-    async fn consume(&self) -> Result<Source, BrokerError> {
-        let (id, prefetch) = {
-            let target = self.target.borrow();
+    async fn consume(&mut self) -> Result<Consuming, BrokerError> {
+        let (id, size) = {
+            let target = self.target.borrow_and_update();
             (target.id(), target.webhook.max_in_flight)
         };
-        self.session.declare_webhook(id).await?;
+        if !self.is_declared {
+            self.session.declare_webhook(id).await?;
+            self.is_declared = true;
+        }
         if self.stop.is_cancelled() {
             return Err(BrokerError::SessionEnded);
         }
         let channel = self.channels.of(id).await?;
-        channel.consume(&self.session.names().webhook(id), prefetch).await
+        let prefetch = size.saturating_mul(HELD_PER_ATTEMPT);
+        let source = channel.consume(&self.session.names().webhook(id), prefetch).await?;
+        Ok(Consuming { source, size, attempts: Arc::new(Semaphore::new(size.into())) })
     }
 
-    async fn take(&mut self, mut source: Source) -> Left {
-        let size = self.target.borrow_and_update().webhook.max_in_flight;
+    async fn take(&mut self, consuming: Consuming) -> Left {
+        let Consuming { mut source, size, attempts } = consuming;
         let left = loop {
             tokio::select! {
                 () = self.stop.cancelled() => break Left::Stopped,
@@ -92,7 +120,7 @@ impl Lane {
                     Err(_) => break Left::Stopped,
                 },
                 received = source.next() => match received {
-                    Some(received) => self.start(received),
+                    Some(received) => self.start(received, &attempts),
                     None => return Left::Dead,
                 },
             }
@@ -101,9 +129,8 @@ impl Lane {
         left
     }
 
-    /// The queue's prefetch bounds how many run.
-    fn start(&self, received: Received) {
+    fn start(&self, received: Received, attempts: &Arc<Semaphore>) {
         let target = self.target.borrow().clone();
-        self.line.clone().start(target, received, self.stop.clone());
+        self.line.clone().start(target, received, attempts.clone(), self.stop.clone());
     }
 }

@@ -18,8 +18,9 @@ mod unsettled;
 use std::{pin::pin, sync::Arc};
 
 use posthorn_broker::{Broker, BrokerError, Session};
-use posthorn_domain::told::told;
-use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
+use posthorn_domain::{
+    address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy, status::Status, told::told,
+};
 use posthorn_store::Update;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -67,9 +68,11 @@ pub(crate) struct Dispatcher {
     deliveries: TaskTracker,
     gate: Gate,
     unsettled: Unsettled,
+    consuming: Status,
 }
 
-/// Makes attempts until `stop`, session after session.
+/// Makes attempts until `stop`, session after session. `consuming` tells whether every webhook's queue
+/// is consumed.
 ///
 /// # Errors
 /// If the HTTP client cannot be prepared, and those of the broker that trying again cannot mend.
@@ -77,6 +80,7 @@ pub async fn run(
     broker: Arc<Broker>,
     mut updates: mpsc::Receiver<Update>,
     settings: Settings,
+    consuming: Status,
     stop: CancellationToken,
 ) -> Result<(), DispatcherError> {
     metrics::describe();
@@ -87,6 +91,7 @@ pub async fn run(
         deliveries: TaskTracker::new(),
         gate: Gate::default(),
         unsettled: Unsettled::default(),
+        consuming,
     });
     let mut targets = Targets::new(settings.keys, settings.addresses);
     if let Some(Some(first)) = stop.run_until_cancelled(updates.recv()).await {
@@ -126,7 +131,7 @@ async fn serve(
 ) -> Result<(), BrokerError> {
     let line = Line::open(session, dispatcher).await?;
     let mut lanes = Lanes::new(session.clone(), line, channels);
-    targets.all().for_each(|target| lanes.put(target.clone()));
+    lanes.start(targets.all().cloned().collect(), &dispatcher.consuming).await;
     tracing::info!(webhooks = targets.all().count(), "delivering");
     loop {
         tokio::select! {

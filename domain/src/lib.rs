@@ -1,6 +1,6 @@
 //! What Posthorn knows and decides: events, webhooks, rules, retries, signatures, addresses.
 //!
-//! Everything here is a value or a pure function. Time and chance come in as arguments; there is no
+//! Everything here is a value or a pure function, but for the cell that tells a role's [`status`]. Time and chance come in as arguments; there is no
 //! runtime, no broker, no database, no clock.
 
 pub mod address;
@@ -16,6 +16,7 @@ pub mod retry;
 pub mod retry_after;
 pub mod rule;
 pub mod signature;
+pub mod status;
 pub mod webhook;
 
 pub use posthorn_proto::told;

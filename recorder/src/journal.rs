@@ -1,26 +1,28 @@
 //! From the journal's queue into the database, in as large batches as have gathered.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
 use jiff::Timestamp;
 use posthorn_broker::{BrokerError, Receipt, Received, Session, Source};
-use posthorn_domain::told::told;
 use posthorn_domain::{
     event::Rejection,
     journal::{Entry, Rejected, decode, encode},
+    status::Status,
+    told::told,
 };
 use posthorn_store::{Disabled, Recorded, Store, StoreError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Status, metrics};
+use crate::metrics;
 
 /// About the most entries of a transaction.
 const MOST_ENTRIES: usize = 5_000;
 /// About the most bytes of a transaction.
 const MOST_BYTES: usize = 16 << 20;
+/// How long a transaction waits for more to write.
+const MOMENT: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Entries and the receipts of the messages that brought them.
@@ -43,7 +45,7 @@ pub(crate) async fn run(
     let mut source = channel.consume(&session.names().journal(), prefetch).await?;
     tracing::info!("recording");
     let recording = async {
-        while let Some(Some(gathered)) = halt.run_until_cancelled(gather(&mut source)).await {
+        while let Some(Some(gathered)) = halt.run_until_cancelled(gather(&mut source, prefetch)).await {
             write(store, &gathered.entries, status).await;
             gathered.receipts.into_iter().for_each(Receipt::finish);
         }
@@ -68,20 +70,32 @@ async fn halted(halt: &CancellationToken, status: &Status) {
     }
 }
 
-/// Waits for a message and takes along what else is there.
-async fn gather(source: &mut Source) -> Option<Gathered> {
+/// Waits for a message and takes along what else comes within a moment, or as much as a transaction
+/// takes: what a commit costs is shared.
+async fn gather(source: &mut Source, prefetch: u16) -> Option<Gathered> {
     let mut gathered = Gathered::default();
     gathered.add(source.next().await?);
-    while gathered.entries.len() < MOST_ENTRIES && gathered.bytes < MOST_BYTES {
-        match source.next().now_or_never() {
-            Some(Some(received)) => gathered.add(received),
-            Some(None) | None => break,
+    let mut moment = pin!(sleep(MOMENT));
+    while !gathered.is_full(prefetch) {
+        tokio::select! {
+            biased;
+            next = source.next() => match next {
+                Some(received) => gathered.add(received),
+                None => break,
+            },
+            () = &mut moment => break,
         }
     }
     Some(gathered)
 }
 
 impl Gathered {
+    fn is_full(&self, prefetch: u16) -> bool {
+        self.entries.len() >= MOST_ENTRIES
+            || self.bytes >= MOST_BYTES
+            || self.receipts.len() >= prefetch.into()
+    }
+
     fn add(&mut self, received: Received) {
         self.bytes += received.message.body.len();
         match decode(received.message.body.clone()) {

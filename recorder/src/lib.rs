@@ -7,13 +7,10 @@ mod janitor;
 mod journal;
 mod metrics;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use posthorn_broker::{Broker, BrokerError, Session};
-use posthorn_domain::told::told;
+use posthorn_domain::{status::Status, told::told};
 use posthorn_store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -29,22 +26,7 @@ pub struct Settings {
     pub deletion_grace: Duration,
 }
 
-/// Tells whether the database can be written to.
-#[derive(Debug, Clone, Default)]
-pub struct Status(Arc<Mutex<Option<String>>>);
-
-impl Status {
-    /// What keeps the recorder from writing, in words.
-    pub fn missing(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, missing: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = missing;
-    }
-}
-
-/// Records until `stop`, session after session.
+/// Records until `stop`, session after session. `status` tells whether the database can be written to.
 ///
 /// # Errors
 /// Those of the broker that trying again cannot mend.

@@ -3,45 +3,82 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use posthorn_broker::Session;
-use posthorn_domain::told::told;
+use posthorn_broker::{Declare, Session};
+use posthorn_domain::{id::WebhookId, status::Status, told::told};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
 
 const PAUSE: Duration = Duration::from_secs(30);
+/// How many are declared between two looks at what has changed.
+const CHUNK: usize = 1000;
 
-/// Declares what is new until the session ends or `halt`.
-pub(crate) async fn run(session: &Arc<Session>, directory: &Directory, halt: &CancellationToken) {
-    let declaring = async {
+/// The declaring of one session.
+pub(crate) struct Declaring<'a> {
+    session: &'a Arc<Session>,
+    directory: &'a Directory,
+    status: &'a Status,
+    is_done: watch::Sender<bool>,
+}
+
+impl<'a> Declaring<'a> {
+    pub(crate) fn new(session: &'a Arc<Session>, directory: &'a Directory, status: &'a Status) -> Self {
+        Self { session, directory, status, is_done: watch::Sender::new(false) }
+    }
+
+    /// Waits until every webhook's queue was declared or refused; false if that does not happen.
+    pub(crate) async fn declared(&self, halt: &CancellationToken) -> bool {
+        let mut is_done = self.is_done.subscribe();
+        tokio::select! {
+            done = is_done.wait_for(|done| *done) => done.is_ok(),
+            () = self.session.ended() => false,
+            () = halt.cancelled() => false,
+        }
+    }
+
+    /// Declares what is new until the session ends or `halt`.
+    pub(crate) async fn run(&self, halt: &CancellationToken) {
+        tokio::select! {
+            () = self.declare() => {}
+            () = self.session.ended() => {}
+            () = halt.cancelled() => {}
+        }
+    }
+
+    async fn declare(&self) {
         let mut declared = HashSet::new();
-        let mut changes = directory.changes();
+        let mut changes = self.directory.changes();
         loop {
             changes.mark_unchanged();
-            let ids = directory.ids();
-            for id in ids {
-                if declared.contains(&id) {
-                    continue;
+            let mut missing = self.directory.ids();
+            missing.retain(|id| !declared.contains(id));
+            for (position, chunk) in missing.chunks(CHUNK).enumerate() {
+                if !*self.is_done.borrow() {
+                    let left = missing.len() - position * CHUNK;
+                    self.status.set(Some(format!("the queues of {left} webhooks have not been declared")));
                 }
-                match session.declare_webhook(id).await {
-                    Ok(()) => _ = declared.insert(id),
-                    Err(_) if !session.is_open() => return,
-                    // The others must not wait for this one; it is tried again after the pause.
-                    Err(error) => {
-                        tracing::error!(webhook.id = %id, "cannot declare a webhook's queue: {}", told(&error))
-                    }
-                }
+                declared.extend(self.declare_chunk(chunk).await);
             }
-            declared.retain(|id| directory.knows(*id));
+            self.status.set(None);
+            self.is_done.send_replace(true);
+            declared.retain(|id| self.directory.knows(*id));
             tokio::select! {
                 changed = changes.changed() => changed.expect("the directory outlives the session"),
                 () = tokio::time::sleep(PAUSE) => {}
             }
         }
-    };
-    tokio::select! {
-        () = declaring => {}
-        () = session.ended() => {}
-        () = halt.cancelled() => {}
+    }
+
+    /// Tells which are declared. The others don't hold them up; they are tried again after the pause.
+    async fn declare_chunk(&self, chunk: &[WebhookId]) -> Vec<WebhookId> {
+        let refused = self.session.declare_webhooks(chunk, Declare::Bound).await;
+        for (id, error) in &refused {
+            if self.session.is_open() {
+                tracing::error!(webhook.id = %id, "cannot declare a webhook's queue: {}", told(error));
+            }
+        }
+        let refused: HashSet<_> = refused.into_iter().map(|(id, _)| id).collect();
+        chunk.iter().copied().filter(|id| !refused.contains(id)).collect()
     }
 }

@@ -13,11 +13,12 @@ mod orphans;
 use std::sync::Arc;
 
 use posthorn_broker::{Broker, BrokerError, Session};
-use posthorn_domain::told::told;
+use posthorn_domain::{status::Status, told::told};
 use posthorn_store::Update;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use declare::Declaring;
 use directory::Directory;
 
 /// Settings of the router.
@@ -29,7 +30,8 @@ pub struct Settings {
     pub most_event_bytes: usize,
 }
 
-/// Routes events until `stop`, session after session.
+/// Routes events until `stop`, session after session. `queues` tells whether the webhooks' queues are
+/// declared: nothing is routed before.
 ///
 /// # Errors
 /// Those of the broker that trying again cannot mend.
@@ -37,6 +39,7 @@ pub async fn run(
     broker: Arc<Broker>,
     updates: mpsc::Receiver<Update>,
     settings: Settings,
+    queues: Status,
     stop: CancellationToken,
 ) -> Result<(), BrokerError> {
     metrics::describe();
@@ -49,7 +52,7 @@ pub async fn run(
             return Ok(());
         }
         while let Some(session) = broker.session("router", &stop).await? {
-            if let Err(error) = serve(&session, &directory, settings, &stop).await {
+            if let Err(error) = serve(&session, &directory, settings, &queues, &stop).await {
                 session.fail(told(&error));
             }
             session.close().await;
@@ -68,12 +71,20 @@ async fn serve(
     session: &Arc<Session>,
     directory: &Arc<Directory>,
     settings: Settings,
+    queues: &Status,
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let halt = stop.child_token();
-    let events = events::run(session, directory, settings, &halt);
+    let declaring = Declaring::new(session, directory, queues);
+    // A delivery whose queue is not there yet becomes an orphan: not all at once after a first start.
+    let events = async {
+        match declaring.declared(&halt).await {
+            true => events::run(session, directory, settings, &halt).await,
+            false => Ok(()),
+        }
+    };
     let orphans = orphans::run(session, directory, &halt);
-    let declaring = declare::run(session, directory, &halt);
+    let declaring = declaring.run(&halt);
     let (events, orphans, ()) = tokio::join!(or_halt(events, &halt), or_halt(orphans, &halt), declaring);
     events.and(orphans)
 }

@@ -6,14 +6,15 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
-use posthorn_domain::told::told;
 use posthorn_domain::{
     id::WebhookId,
     keyring::Sealed,
+    status::Status,
+    told::told,
     webhook::{LiveSecret, State, Webhook},
 };
 use tokio::{
@@ -34,6 +35,7 @@ use listen::Listener;
 const COMPARE_EVERY: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const NOT_LOADED: &str = "the webhooks have not been loaded from PostgreSQL";
 /// How many webhooks are fetched at a time.
 const CHUNK: usize = 1000;
 
@@ -69,21 +71,19 @@ pub struct Watch {
     url: String,
     wants: Wants,
     changes: mpsc::Sender<Update>,
-    missing: Arc<Mutex<Option<String>>>,
+    status: Status,
 }
 
 impl Watch {
     /// A watch that sends what changes to `changes`, first of all everything.
     pub fn new(url: &str, wants: Wants, changes: mpsc::Sender<Update>) -> Self {
-        let missing = Some("the webhooks have not been loaded from PostgreSQL".to_owned());
-        Self { url: url.to_owned(), wants, changes, missing: Arc::new(Mutex::new(missing)) }
+        Self { url: url.to_owned(), wants, changes, status: Status::starting(NOT_LOADED) }
     }
 
-    /// Tells what keeps the webhooks from being known, in words; `None` once they were loaded. A
-    /// database that goes away later is not missed: what is known stays in force.
-    pub fn missing(&self) -> impl Fn() -> Option<String> + Send + Sync + 'static {
-        let missing = self.missing.clone();
-        move || missing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Tells what keeps the webhooks from being known; nothing does once they were loaded. A database
+    /// that goes away later is not missed: what is known stays in force.
+    pub fn status(&self) -> Status {
+        self.status.clone()
     }
 
     /// Watches until `stop`, reconnecting by itself.
@@ -109,8 +109,8 @@ impl Watch {
                 "cannot follow the webhooks in PostgreSQL ({said}), trying again in {} ms",
                 pause.as_millis()
             );
-            if let Some(missing) = &mut *self.missing.lock().unwrap_or_else(PoisonError::into_inner) {
-                *missing = format!("the webhooks have not been loaded from PostgreSQL: {said}");
+            if self.status.missing().is_some() {
+                self.status.set(Some(format!("{NOT_LOADED}: {said}")));
             }
             if stop.run_until_cancelled(sleep(pause)).await.is_none() {
                 return Ok(());
@@ -123,7 +123,7 @@ impl Watch {
     async fn follow(&self, known: &mut HashMap<WebhookId, i64>) -> Result<(), StoreError> {
         let mut listener = Listener::connect(&self.url).await?;
         self.compare(&listener.client, known).await?;
-        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.status.set(None);
         let mut next = Instant::now() + COMPARE_EVERY;
         loop {
             tokio::select! {

@@ -1,0 +1,24 @@
+//! What keeps a part of a role from working, in words: shown by `/readyz`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A cell that is shared between a part and who asks after it.
+#[derive(Debug, Clone, Default)]
+pub struct Status(Arc<Mutex<Option<String>>>);
+
+impl Status {
+    /// A part that does not work yet, and why.
+    pub fn starting(missing: impl Into<String>) -> Self {
+        Self(Arc::new(Mutex::new(Some(missing.into()))))
+    }
+
+    /// What keeps it from working; `None` if nothing does.
+    pub fn missing(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells what keeps it from working now; `None` if nothing does.
+    pub fn set(&self, missing: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = missing;
+    }
+}
