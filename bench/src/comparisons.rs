@@ -92,8 +92,8 @@ impl Compared {
             Metric::LatencyP99 => measurement.latency_ms.p99,
         };
         let mut ratios: Vec<_> = self.pairs.iter().map(|(a, b)| metric(b) / metric(a)).collect();
-        ratios.sort_by(f64::total_cmp);
-        Ratio { median: ratios[ratios.len() / 2], min: ratios[0], max: ratios[ratios.len() - 1] }
+        let median = median(&mut ratios);
+        Ratio { median, min: ratios[0], max: ratios[ratios.len() - 1] }
     }
 
     /// Whether the goal is reached, where there is one.
@@ -104,6 +104,12 @@ impl Compared {
             Metric::LatencyP99 => median <= goal,
         })
     }
+}
+
+/// Sorts the values, of which there must be one, and tells the one in the middle, or the mean of two.
+pub(crate) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0
 }
 
 /// All comparisons, in the order in which they are made.
@@ -205,4 +211,15 @@ pub(crate) fn all() -> Vec<Comparison> {
             Some(0.8),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn the_median_lies_between_the_two_in_the_middle() {
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use serde_json::json;
 
 use crate::{
-    comparisons::{Compared, Metric},
+    comparisons::{self, Compared, Metric},
     plot,
     run::Measurement,
     sweep::Point,
@@ -141,9 +141,7 @@ fn side_costs(
 }
 
 fn median(compared: &Compared, value: impl Fn(&(Measurement, Measurement)) -> f64) -> f64 {
-    let mut values: Vec<_> = compared.pairs.iter().map(value).collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    comparisons::median(&mut compared.pairs.iter().map(value).collect::<Vec<_>>())
 }
 
 fn line(text: &mut String, cells: &[String]) {

@@ -104,12 +104,11 @@ impl Runner {
         let entrance = system.entrance();
         let publishing = load::publish(&self.connection, &entrance, tally, &stop);
         let measuring = async {
+            let _stop = stop.clone().drop_guard();
             sleep(self.times.warm_up(tally.setup.webhooks)).await;
             let before = self.begin(system, tally).await?;
             sleep(self.times.measured).await;
-            let measurement = self.end(system, tally, before).await;
-            stop.cancel();
-            measurement
+            self.end(system, tally, before).await
         };
         let (published, measurement) = tokio::join!(publishing, measuring);
         let (published, mut measurement) = (published?, measurement?);

@@ -1,22 +1,25 @@
 //! The journal's writer: batches that form by themselves.
 //!
-//! Entries gather for a moment, or until they are many, and then go out together. No delivery waits for its entry, only its acknowledgement does.
+//! Entries gather for a moment, or until they are many, and then go out together. No delivery waits
+//! for its entry, only its acknowledgement does.
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use lapin::BasicProperties;
 use metrics::Unit;
 use posthorn_domain::journal::{Entry, encode};
-use posthorn_proto::{
-    CONTENT_TYPE,
-    confirm::{ConfirmChannel, Publication},
-};
+use posthorn_proto::{CONTENT_TYPE, confirm::Publication};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 
-use crate::{error::BrokerError, publish::confirmed, session::Session};
+use crate::{
+    error::BrokerError,
+    publish::{Confirm, Publisher},
+    session::Session,
+};
 
 /// The most entries that wait for their batch.
 const MOST_WAITING: usize = 1024;
@@ -51,9 +54,9 @@ impl Session {
             Unit::Count,
             "Entries in a journal batch"
         );
-        let channel = self.confirm_channel().await?;
+        let publisher = self.publisher().await?;
         let (requests, queue) = mpsc::channel(MOST_WAITING);
-        self.tasks.spawn(own(self.clone(), channel, queue));
+        self.tasks.spawn(own(self.clone(), publisher, queue));
         Ok(Journal { requests })
     }
 }
@@ -71,17 +74,12 @@ impl Journal {
     }
 }
 
-type Answers = Vec<oneshot::Sender<()>>;
-
-async fn own(
-    session: Arc<Session>,
-    mut channel: ConfirmChannel<Answers>,
-    mut requests: mpsc::Receiver<Request>,
-) {
+async fn own(session: Arc<Session>, publisher: Publisher, mut requests: mpsc::Receiver<Request>) {
     let (mut gathered, mut due) = (Vec::new(), Instant::now());
+    let mut in_flight = FuturesUnordered::new();
     let mut is_open = true;
-    while is_open || channel.in_flight() > 0 {
-        let has_room = channel.in_flight() < MOST_IN_FLIGHT;
+    while is_open || !in_flight.is_empty() {
+        let has_room = in_flight.len() < MOST_IN_FLIGHT;
         tokio::select! {
             () = session.ended() => return,
             taken = requests.recv_many(&mut gathered, MOST_WAITING), if is_open && has_room => {
@@ -91,32 +89,38 @@ async fn own(
                 }
             }
             () = sleep_until(due), if !gathered.is_empty() => {}
-            confirmed = confirmed(&session, &mut channel), if channel.in_flight() > 0 => match confirmed {
-                // Whoever wrote may have gone: the entry is in the broker all the same.
-                Ok(batches) => batches.into_iter().flatten().for_each(|answer| _ = answer.send(())),
-                Err(reason) => return session.fail(reason),
-            },
+            Some(()) = in_flight.next() => {}
         }
         if gathered.len() >= ENOUGH || !is_open || due <= Instant::now() {
-            batches(std::mem::take(&mut gathered)).for_each(|batch| write(&session, &channel, batch));
+            for batch in batches(std::mem::take(&mut gathered)) {
+                let Ok(confirm) = publisher.publish(publication(&session, &batch)).await else { return };
+                in_flight.push(tell(batch, confirm));
+            }
         }
     }
 }
 
-fn write(session: &Session, channel: &ConfirmChannel<Answers>, batch: Vec<Request>) {
+/// Tells each writer once its batch is confirmed; a batch that never is, is dropped with its session.
+async fn tell(batch: Vec<Request>, confirm: Confirm) {
+    if confirm.wait().await.is_ok() {
+        // Whoever wrote may have gone: the entry is in the broker all the same.
+        batch.into_iter().for_each(|request| _ = request.written.send(()));
+    }
+}
+
+fn publication(session: &Session, batch: &[Request]) -> Publication {
     metrics::histogram!("posthorn_journal_batch_entries").record(batch.len() as f64);
     let properties = BasicProperties::default()
         .with_delivery_mode(2)
         .with_content_type(CONTENT_TYPE.into())
         .with_type("posthorn.v1.JournalBatch".into());
-    let publication = Publication {
+    Publication {
         exchange: session.names().journal().into(),
         routing_key: "".into(),
         properties,
         body: encode(batch.iter().map(|request| &request.entry)),
         mandatory: true,
-    };
-    channel.publish(publication, batch.into_iter().map(|request| request.written).collect());
+    }
 }
 
 fn batches(requests: Vec<Request>) -> impl Iterator<Item = Vec<Request>> {

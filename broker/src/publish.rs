@@ -52,7 +52,7 @@ impl Session {
         Ok(Publisher { requests })
     }
 
-    pub(crate) async fn confirm_channel<T: Send + 'static>(&self) -> Result<ConfirmChannel<T>, BrokerError> {
+    async fn confirm_channel<T: Send + 'static>(&self) -> Result<ConfirmChannel<T>, BrokerError> {
         let task = "open a channel";
         match timeout(ANSWER_TIMEOUT, ConfirmChannel::open(&self.publishing)).await {
             Ok(opened) => opened.map_err(BrokerError::amqp(task)),
@@ -137,7 +137,7 @@ async fn drain(session: &Session, mut channel: ConfirmChannel<oneshot::Sender<()
 }
 
 /// Waits for confirms, no longer than they may take; or why the session must end.
-pub(crate) async fn confirmed<T: Send + 'static>(
+async fn confirmed<T: Send + 'static>(
     session: &Session,
     channel: &mut ConfirmChannel<T>,
 ) -> Result<Vec<T>, String> {

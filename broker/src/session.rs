@@ -68,22 +68,23 @@ impl Session {
         self.declare_at_once(&[id], Declare::Bound).await
     }
 
-    /// Declares webhooks' queues, many at a time, and tells which the broker refused. The session
-    /// lives on.
+    /// Declares webhooks' queues, many at a time, and tells which the broker refused.
+    ///
+    /// # Errors
+    /// If the broker is gone or does not answer: to ask it for each queue would take for ever.
     pub async fn declare_webhooks(
         &self,
         ids: &[WebhookId],
         declare: Declare,
-    ) -> Vec<(WebhookId, BrokerError)> {
+    ) -> Result<Vec<(WebhookId, BrokerError)>, BrokerError> {
         let mut refused = Vec::new();
         for chunk in ids.chunks(DECLARED_AT_ONCE) {
-            if self.declare_at_once(chunk, declare).await.is_ok() {
-                continue;
-            }
+            let Err(error) = self.declare_at_once(chunk, declare).await else { continue };
+            self.refusal(error)?;
             // One that is refused closes the channel on all of them.
             for id in chunk {
                 if let Err(error) = self.declare_at_once(&[*id], declare).await {
-                    refused.push((*id, error));
+                    refused.push((*id, self.refusal(error)?));
                 }
             }
         }
@@ -91,7 +92,16 @@ impl Session {
             // lapin remembers all that a channel has declared as long as the channel lives.
             self.declaring.lock().await.take();
         }
-        refused
+        Ok(refused)
+    }
+
+    /// The error of a declaration, if the broker is there and has refused it.
+    fn refusal(&self, error: BrokerError) -> Result<BrokerError, BrokerError> {
+        match error {
+            BrokerError::NoAnswer { .. } => Err(error),
+            _ if self.consuming.status().connected() => Ok(error),
+            _ => Err(error),
+        }
     }
 
     async fn declare_at_once(&self, ids: &[WebhookId], declare: Declare) -> Result<(), BrokerError> {

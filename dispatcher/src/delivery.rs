@@ -13,7 +13,7 @@ use posthorn_domain::{
     outcome::Outcome,
     retry::{Step, next_step},
 };
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -73,7 +73,7 @@ impl Line {
     /// `attempts` bounds those of its webhook.
     pub(crate) fn start(
         self: Arc<Self>,
-        target: Arc<Target>,
+        target: watch::Receiver<Arc<Target>>,
         received: Received,
         attempts: Arc<Semaphore>,
         stop: CancellationToken,
@@ -86,7 +86,7 @@ impl Line {
     /// ended, and the delivery comes back.
     async fn deliver(
         self: Arc<Self>,
-        target: Arc<Target>,
+        target: watch::Receiver<Arc<Target>>,
         received: Received,
         attempts: Arc<Semaphore>,
         stop: CancellationToken,
@@ -102,14 +102,21 @@ impl Line {
                 return;
             }
         };
+        // What waits for its turn is attempted as its webhook is by then.
+        let Some(turn) = stop.run_until_cancelled(attempts.acquire()).await else {
+            return receipt.give_back().await;
+        };
+        let target = target.borrow().clone();
         let position = position(&message.headers, target.webhook.epoch, Timestamp::now());
         let key: Key = (event.id.clone(), target.id(), target.webhook.epoch, position.attempt);
         let cell = self.dispatcher.unsettled.cell(&key);
-        let making = || self.dispatcher.make(&target, &event, &message, position, &attempts, &stop);
+        let making = || self.dispatcher.make(&target, &event, &message, position, &stop);
         let Ok(made) = cell.get_or_try_init(making).await else {
             self.dispatcher.unsettled.forget(&key);
             return receipt.give_back().await;
         };
+        // The next attempt need not wait until this one's consequence is safe.
+        drop(turn);
         if self.settle(made, &event, &message, &target).await.is_ok() {
             self.dispatcher.unsettled.forget(&key);
             receipt.finish();
@@ -146,7 +153,6 @@ impl Dispatcher {
         event: &Event,
         message: &Message,
         position: Position,
-        attempts: &Semaphore,
         stop: &CancellationToken,
     ) -> Result<Made, Stopped> {
         let again = |attempt, first_attempt_at| DeliveryHeaders {
@@ -156,10 +162,8 @@ impl Dispatcher {
             ..message.headers.clone()
         };
         let allowed = async {
-            // Its own turn first: what waits for that takes nothing from other webhooks.
-            let turn = attempts.acquire().await.expect("the semaphore is never closed");
             let pass = self.gate.pass().await?;
-            Some((turn, pass, self.attempts.acquire().await.expect("the semaphore is never closed")))
+            Some((pass, self.attempts.acquire().await.expect("the semaphore is never closed")))
         };
         let Some(allowed) = stop.run_until_cancelled(allowed).await else { return Err(Stopped) };
         let Some(_allowed) = allowed else {

@@ -130,7 +130,7 @@ impl Lane {
     }
 
     fn start(&self, received: Received, attempts: &Arc<Semaphore>) {
-        let target = self.target.borrow().clone();
-        self.line.clone().start(target, received, attempts.clone(), self.stop.clone());
+        let line = self.line.clone();
+        line.start(self.target.clone(), received, attempts.clone(), self.stop.clone());
     }
 }

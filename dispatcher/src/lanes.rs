@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use posthorn_broker::{Declare, Session};
+use posthorn_broker::{BrokerError, Declare, Session};
 use posthorn_domain::{id::WebhookId, status::Status};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -62,12 +62,19 @@ impl Lanes {
     }
 
     /// Starts the lanes of all these webhooks, many at a time. `status` tells how many are left.
-    pub(crate) async fn start(&mut self, targets: Vec<Arc<Target>>, status: &Status) {
+    ///
+    /// # Errors
+    /// If the broker is gone or does not answer.
+    pub(crate) async fn start(
+        &mut self,
+        targets: Vec<Arc<Target>>,
+        status: &Status,
+    ) -> Result<(), BrokerError> {
         let left = Arc::new(Left { count: AtomicUsize::new(targets.len()), status: status.clone() });
         left.tell(targets.len());
         for chunk in targets.chunks(CHUNK) {
             let ids: Vec<_> = chunk.iter().map(|target| target.id()).collect();
-            let refused = self.session.declare_webhooks(&ids, Declare::Queue).await;
+            let refused = self.session.declare_webhooks(&ids, Declare::Queue).await?;
             // The lane of one that is refused tries again, and tells why if it fails.
             let refused: HashSet<_> = refused.into_iter().map(|(id, _)| id).collect();
             for target in chunk {
@@ -75,6 +82,7 @@ impl Lanes {
                 self.run_lane(target.clone(), is_declared, Some(Starting(left.clone())));
             }
         }
+        Ok(())
     }
 
     /// Starts a webhook's lane, or tells it what has changed.

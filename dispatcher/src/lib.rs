@@ -131,7 +131,16 @@ async fn serve(
 ) -> Result<(), BrokerError> {
     let line = Line::open(session, dispatcher).await?;
     let mut lanes = Lanes::new(session.clone(), line, channels);
-    lanes.start(targets.all().cloned().collect(), &dispatcher.consuming).await;
+    let starting = lanes.start(targets.all().cloned().collect(), &dispatcher.consuming);
+    let started = tokio::select! {
+        started = starting => started,
+        () = session.ended() => Ok(()),
+        () = stop.cancelled() => Ok(()),
+    };
+    if let Err(error) = started {
+        lanes.stop().await;
+        return Err(error);
+    }
     tracing::info!(webhooks = targets.all().count(), "delivering");
     loop {
         tokio::select! {

@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use posthorn_broker::{Declare, Session};
+use posthorn_broker::{BrokerError, Declare, Session};
 use posthorn_domain::{id::WebhookId, status::Status, told::told};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -37,16 +37,18 @@ impl<'a> Declaring<'a> {
         }
     }
 
-    /// Declares what is new until the session ends or `halt`.
+    /// Declares what is new until the session ends or `halt`. Ends the session if the broker does not
+    /// answer; the next one goes on where queues are missing.
     pub(crate) async fn run(&self, halt: &CancellationToken) {
         tokio::select! {
-            () = self.declare() => {}
+            failed = self.declare() => self.session.fail(told(&failed)),
             () = self.session.ended() => {}
             () = halt.cancelled() => {}
         }
     }
 
-    async fn declare(&self) {
+    /// Returns only if it cannot go on.
+    async fn declare(&self) -> BrokerError {
         let mut declared = HashSet::new();
         let mut changes = self.directory.changes();
         loop {
@@ -58,7 +60,10 @@ impl<'a> Declaring<'a> {
                     let left = missing.len() - position * CHUNK;
                     self.status.set(Some(format!("the queues of {left} webhooks have not been declared")));
                 }
-                declared.extend(self.declare_chunk(chunk).await);
+                match self.declare_chunk(chunk).await {
+                    Ok(done) => declared.extend(done),
+                    Err(error) => return error,
+                }
             }
             self.status.set(None);
             self.is_done.send_replace(true);
@@ -71,14 +76,12 @@ impl<'a> Declaring<'a> {
     }
 
     /// Tells which are declared. The others don't hold them up; they are tried again after the pause.
-    async fn declare_chunk(&self, chunk: &[WebhookId]) -> Vec<WebhookId> {
-        let refused = self.session.declare_webhooks(chunk, Declare::Bound).await;
+    async fn declare_chunk(&self, chunk: &[WebhookId]) -> Result<Vec<WebhookId>, BrokerError> {
+        let refused = self.session.declare_webhooks(chunk, Declare::Bound).await?;
         for (id, error) in &refused {
-            if self.session.is_open() {
-                tracing::error!(webhook.id = %id, "cannot declare a webhook's queue: {}", told(error));
-            }
+            tracing::error!(webhook.id = %id, "cannot declare a webhook's queue: {}", told(error));
         }
         let refused: HashSet<_> = refused.into_iter().map(|(id, _)| id).collect();
-        chunk.iter().copied().filter(|id| !refused.contains(id)).collect()
+        Ok(chunk.iter().copied().filter(|id| !refused.contains(id)).collect())
     }
 }

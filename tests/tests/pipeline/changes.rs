@@ -60,6 +60,31 @@ async fn a_changed_url_is_in_force_within_a_second_or_so() {
 }
 
 #[tokio::test]
+async fn what_waits_for_its_turn_goes_to_the_changed_url() {
+    let app = App::create().await;
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let before = Receiver::start(move |_| Reply::status(200).when(&held)).await;
+    let after = Receiver::start(always(200)).await;
+    let webhook = app.add_webhook(&before.url("/"), &["--max-in-flight", "1"]).await;
+    let probe = app.add_webhook(&before.url("/probe"), &["--event-types", "todo.probe"]).await;
+    let _roles = app.start().await;
+    let events = [(); 2].map(|()| event("todo.created"));
+    app.publish_all(&events).await;
+    eventually_is("attempts", 1, async || before.to("/").len()).await;
+    eventually_is("waiting deliveries", Some(0), async || app.waiting(&webhook).await).await;
+
+    update(&app, &webhook, "url = $2", &after.url("/")).await;
+    update(&app, &probe, "url = $2", &after.url("/probe")).await;
+    // Changes are taken in in their order: once the probe's is in force, so is the webhook's.
+    arrives_in_time(&app, &after, "todo.probe").await;
+    gate.open();
+
+    eventually_is("arrived after the change", 1, async || arrived(&after, "todo.created").len()).await;
+    assert_eq!(arrived(&before, "todo.created").len(), 1);
+}
+
+#[tokio::test]
 async fn a_paused_webhook_keeps_its_backlog_until_it_is_resumed() {
     let app = App::create().await;
     let gate = Gate::closed();
