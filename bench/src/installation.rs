@@ -183,8 +183,20 @@ impl Installation {
         Entrance { exchange: Names::new(&self.name).events(), routing_key: event::TYPE.to_owned() }
     }
 
-    pub(crate) fn webhook_queues(&self) -> Vec<String> {
+    fn webhook_queues(&self) -> Vec<String> {
         self.webhooks.iter().map(|id| Names::new(&self.name).webhook(*id)).collect()
+    }
+
+    /// How many deliveries the routers have sent on their rounds.
+    pub(crate) async fn routed(&self) -> anyhow::Result<usize> {
+        let mut sum = 0.0;
+        for role in self.roles.iter().filter(|role| role.name == "router") {
+            let metrics = get(role.admin, "/metrics").await?;
+            let value =
+                metrics.lines().find_map(|line| line.strip_prefix("posthorn_deliveries_routed_total "));
+            sum += value.map_or(Ok(0.0), str::parse::<f64>)?;
+        }
+        Ok(sum as usize)
     }
 
     pub(crate) fn processes(&self) -> Vec<Watched> {
@@ -220,13 +232,14 @@ impl Installation {
         let channel = connection.create_channel().await?;
         let delays =
             SCHEDULE.parse::<RetryPolicy>().map_err(|error| anyhow::anyhow!("{error}"))?.queue_delays();
-        let mut exchanges = vec![names.events(), names.deliveries(), names.orphans(), names.journal()];
+        let mut exchanges =
+            vec![names.events(), names.deliveries(), names.orphans(), names.journal(), names.rounds()];
         exchanges.extend(delays.iter().map(|delay| names.retry(*delay)));
         for exchange in exchanges {
             channel.exchange_delete(exchange.into(), Default::default()).await?;
         }
         let mut queues = self.webhook_queues();
-        queues.extend([names.router(), names.orphans(), names.journal()]);
+        queues.extend([names.router(), names.orphans(), names.journal(), names.rounds()]);
         queues.extend(delays.iter().map(|delay| names.retry(*delay)));
         delete_queues(&channel, queues).await?;
         execute(&self.servers.database_url, &format!("DROP DATABASE {} WITH (FORCE)", self.name)).await
@@ -250,14 +263,15 @@ impl Role {
 }
 
 async fn is_ready(admin: SocketAddr) -> bool {
-    let asking = async {
-        let mut stream = TcpStream::connect(admin).await?;
-        stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        std::io::Result::Ok(answer)
-    };
-    asking.await.is_ok_and(|answer| answer.starts_with("HTTP/1.0 200"))
+    get(admin, "/readyz").await.is_ok_and(|answer| answer.starts_with("HTTP/1.0 200"))
+}
+
+async fn get(admin: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(admin).await?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 async fn execute(database_url: &str, sql: &str) -> anyhow::Result<()> {

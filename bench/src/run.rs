@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::bail;
-use lapin::{Channel, Connection, options::QueueDeclareOptions, types::FieldTable};
+use lapin::Connection;
 use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -130,9 +130,9 @@ impl Runner {
         let published = load::publish(&self.connection, &entrance, tally, &CancellationToken::new()).await?;
         let channel = self.connection.create_channel().await?;
         let deadline = Instant::now() + DRAIN_WITHIN;
-        while waiting(&channel, &system.queues()).await? < deliveries {
+        while system.routed(&channel).await? < deliveries {
             if Instant::now() > deadline {
-                bail!("the deliveries do not reach the webhooks' queues");
+                bail!("the deliveries are not routed");
             }
             sleep(POLL).await;
         }
@@ -198,21 +198,4 @@ async fn wait_for(most: Duration, mut is_so: impl FnMut() -> bool) {
     while !is_so() && Instant::now() < deadline {
         sleep(POLL).await;
     }
-}
-
-/// How many messages wait in these queues.
-async fn waiting(channel: &Channel, queues: &[String]) -> anyhow::Result<usize> {
-    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-    let mut sum = 0;
-    for chunk in queues.chunks(100) {
-        let asked = chunk
-            .iter()
-            .map(|queue| channel.queue_declare(queue.as_str().into(), options, FieldTable::default()));
-        sum += futures_util::future::try_join_all(asked)
-            .await?
-            .iter()
-            .map(|queue| queue.message_count() as usize)
-            .sum::<usize>();
-    }
-    Ok(sum)
 }

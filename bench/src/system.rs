@@ -1,7 +1,11 @@
 //! A system under load: the ceiling or Posthorn.
 
 use anyhow::Context;
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use futures_util::future::try_join_all;
+use lapin::{
+    BasicProperties, Channel, Connection, ConnectionProperties, options::QueueDeclareOptions,
+    types::FieldTable,
+};
 use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, confirm::Publication};
 
 use crate::{
@@ -97,10 +101,11 @@ impl System {
         }
     }
 
-    pub(crate) fn queues(&self) -> Vec<String> {
+    /// How many deliveries wait for those who make them.
+    pub(crate) async fn routed(&self, channel: &Channel) -> anyhow::Result<usize> {
         match self {
-            Self::Ceiling(ceiling) => ceiling.queues(),
-            Self::Posthorn(installation) => installation.webhook_queues(),
+            Self::Ceiling(ceiling) => waiting(channel, &ceiling.queues()).await,
+            Self::Posthorn(installation) => installation.routed().await,
         }
     }
 
@@ -166,12 +171,26 @@ pub(crate) async fn connect(amqp_url: &str, name: &str) -> anyhow::Result<Connec
     Connection::connect(amqp_url, properties).await.context("cannot connect to RabbitMQ")
 }
 
+/// How many messages wait in these queues.
+async fn waiting(channel: &Channel, queues: &[String]) -> anyhow::Result<usize> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+    let mut sum = 0;
+    for chunk in queues.chunks(100) {
+        let asked = chunk
+            .iter()
+            .map(|queue| channel.queue_declare(queue.as_str().into(), options, FieldTable::default()));
+        let found = try_join_all(asked).await?;
+        sum += found.iter().map(|queue| queue.message_count() as usize).sum::<usize>();
+    }
+    Ok(sum)
+}
+
 /// Deletes queues, many at a time.
 pub(crate) async fn delete_queues(channel: &Channel, queues: Vec<String>) -> anyhow::Result<()> {
     for chunk in queues.chunks(100) {
         let deleting =
             chunk.iter().map(|queue| channel.queue_delete(queue.as_str().into(), Default::default()));
-        futures_util::future::try_join_all(deleting).await?;
+        try_join_all(deleting).await?;
     }
     Ok(())
 }

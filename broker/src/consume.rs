@@ -7,11 +7,11 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_util::{
-    StreamExt,
+    FutureExt, StreamExt,
     future::{join, join_all},
 };
 use lapin::{
@@ -36,6 +36,12 @@ use crate::{
 /// How many consumers of a channel start at the same time.
 const STARTS_AT_ONCE: usize = 32;
 
+/// A broker's channel hands a quorum queue at most 32 commands ahead (`quorum_commands_soft_limit`) and
+/// keeps the others to itself: they are forgotten if it is closed. So after giving many messages back,
+/// it gets so long before the acknowledgements behind them count as sent.
+const CATCHING_UP: Duration = Duration::from_secs(1);
+const MOST_AHEAD: usize = 16;
+
 /// A channel that consumes, with one task that sends its acknowledgements in order.
 pub struct ConsumerChannel {
     channel: Channel,
@@ -50,6 +56,8 @@ pub struct ConsumerChannel {
     starts: Semaphore,
     /// Held while a start's frames are queued.
     starting: Mutex<()>,
+    /// When a cancelled consumer gave many messages back.
+    gave_back_at: Mutex<Option<Instant>>,
 }
 
 /// The messages of one queue.
@@ -97,6 +105,7 @@ impl Session {
             dead: CancellationToken::new(),
             starts: Semaphore::new(STARTS_AT_ONCE),
             starting: Mutex::new(()),
+            gave_back_at: Mutex::new(None),
         });
         self.tasks.spawn(acknowledge(self.clone(), channel.clone()));
         Ok(channel)
@@ -138,12 +147,17 @@ impl ConsumerChannel {
         !self.dead.is_cancelled() && self.channel.status().connected()
     }
 
-    /// Sends every acknowledgement that is due, and returns when they are on their way.
+    /// Sends every acknowledgement that is due, and returns when the channel may be closed.
     ///
     /// # Errors
     /// If the channel is dead: what was to be acknowledged comes back.
     pub async fn flush(&self) -> Result<(), BrokerError> {
-        self.acknowledge_due(true).await
+        self.acknowledge_due(true).await?;
+        let gave_back_at = *self.gave_back_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = gave_back_at {
+            sleep_until((at + CATCHING_UP).into()).await;
+        }
+        Ok(())
     }
 
     async fn acknowledge_due(&self, all: bool) -> Result<(), BrokerError> {
@@ -195,6 +209,11 @@ impl Source {
         None
     }
 
+    /// The next message, if it is there already.
+    pub fn ready(&mut self) -> Option<Received> {
+        self.next().now_or_never().flatten()
+    }
+
     /// Takes no more messages. Those that came but were not looked at go back to the queue.
     pub async fn cancel(mut self) {
         if self.ended {
@@ -203,8 +222,15 @@ impl Source {
         let cancelling = async {
             let tag = self.consumer.tag();
             self.channel.channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
+            let mut count = 0;
             while let Some(received) = self.next().await {
                 received.receipt.give_back().await;
+                count += 1;
+            }
+            if count > MOST_AHEAD {
+                let mut gave_back_at =
+                    self.channel.gave_back_at.lock().unwrap_or_else(PoisonError::into_inner);
+                *gave_back_at = Some(Instant::now());
             }
             lapin::Result::Ok(())
         };

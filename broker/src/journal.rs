@@ -6,10 +6,9 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use lapin::BasicProperties;
 use metrics::Unit;
 use posthorn_domain::journal::{Entry, encode};
-use posthorn_proto::{CONTENT_TYPE, confirm::Publication};
+use posthorn_proto::confirm::Publication;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
@@ -33,8 +32,8 @@ const MOST_IN_FLIGHT: usize = 64;
 const BATCH_BYTES: usize = 1 << 20;
 
 struct Request {
-    entry: Entry,
-    written: oneshot::Sender<()>,
+    entries: Vec<Entry>,
+    written: Box<dyn FnOnce() + Send>,
 }
 
 /// Writes entries to the journal. Cheap to clone.
@@ -68,9 +67,23 @@ impl Journal {
     /// If the session ended before: the entry may or may not have arrived.
     pub async fn write(&self, entry: Entry) -> Result<(), BrokerError> {
         let (written, answer) = oneshot::channel();
-        let sent = self.requests.send(Request { entry, written }).await;
-        sent.map_err(|_| BrokerError::SessionEnded)?;
+        // Whoever writes may have gone: the entry is in the broker all the same.
+        self.write_then(vec![entry], move || _ = written.send(())).await?;
         answer.await.map_err(|_| BrokerError::SessionEnded)
+    }
+
+    /// Hands entries over and goes on; does what follows once the broker has them all safely, and not
+    /// at all if the session ends before.
+    ///
+    /// # Errors
+    /// If the session has ended.
+    pub async fn write_then(
+        &self,
+        entries: Vec<Entry>,
+        then: impl FnOnce() + Send + 'static,
+    ) -> Result<(), BrokerError> {
+        let sent = self.requests.send(Request { entries, written: Box::new(then) }).await;
+        sent.map_err(|_| BrokerError::SessionEnded)
     }
 }
 
@@ -103,37 +116,33 @@ async fn own(session: Arc<Session>, publisher: Publisher, mut requests: mpsc::Re
 /// Tells each writer once its batch is confirmed; a batch that never is, is dropped with its session.
 async fn tell(batch: Vec<Request>, confirm: Confirm) {
     if confirm.wait().await.is_ok() {
-        // Whoever wrote may have gone: the entry is in the broker all the same.
-        batch.into_iter().for_each(|request| _ = request.written.send(()));
+        batch.into_iter().for_each(|request| (request.written)());
     }
 }
 
 fn publication(session: &Session, batch: &[Request]) -> Publication {
-    metrics::histogram!("posthorn_journal_batch_entries").record(batch.len() as f64);
-    let properties = BasicProperties::default()
-        .with_delivery_mode(2)
-        .with_content_type(CONTENT_TYPE.into())
-        .with_type("posthorn.v1.JournalBatch".into());
-    Publication {
-        exchange: session.names().journal().into(),
-        routing_key: "".into(),
-        properties,
-        body: encode(batch.iter().map(|request| &request.entry)),
-        mandatory: true,
-    }
+    let entries = || batch.iter().flat_map(|request| &request.entries);
+    metrics::histogram!("posthorn_journal_batch_entries").record(entries().count() as f64);
+    session.names().journal_batch(encode(entries()))
 }
 
 fn batches(requests: Vec<Request>) -> impl Iterator<Item = Vec<Request>> {
     let mut requests = requests.into_iter().peekable();
     std::iter::from_fn(move || {
         let mut batch = vec![requests.next()?];
-        let mut bytes = batch[0].entry.size();
-        while let Some(next) = requests.next_if(|next| bytes + next.entry.size() <= BATCH_BYTES) {
-            bytes += next.entry.size();
+        let mut bytes = batch[0].size();
+        while let Some(next) = requests.next_if(|next| bytes + next.size() <= BATCH_BYTES) {
+            bytes += next.size();
             batch.push(next);
         }
         Some(batch)
     })
+}
+
+impl Request {
+    fn size(&self) -> usize {
+        self.entries.iter().map(Entry::size).sum()
+    }
 }
 
 #[cfg(test)]
@@ -144,10 +153,9 @@ mod tests {
     use super::*;
 
     fn request(bytes: usize) -> Request {
-        let (written, _) = oneshot::channel();
         let message = Bytes::from(vec![0; bytes]);
         let routed = Routed { message, received_at: jiff::Timestamp::UNIX_EPOCH, webhook_ids: Vec::new() };
-        Request { entry: Entry::Routed(routed), written }
+        Request { entries: vec![Entry::Routed(routed)], written: Box::new(|| ()) }
     }
 
     #[test]

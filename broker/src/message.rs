@@ -30,6 +30,9 @@ const FIRST_ATTEMPT_AT: &str = "posthorn-first-attempt-at";
 const TRACEPARENT: &str = "traceparent";
 const DELIVERY_COUNT: &str = "x-delivery-count";
 
+const ROUND_TYPE: &str = "posthorn.v1.Round";
+const JOURNAL_TYPE: &str = "posthorn.v1.JournalBatch";
+
 /// The most bytes of a rejected message that are kept: brokers from 4.0 take 16 MiB in all.
 const MOST_KEPT: usize = 8 << 20;
 
@@ -150,6 +153,30 @@ impl Names {
         headers: &DeliveryHeaders,
     ) -> Publication {
         self.publication(self.retry(delay), webhook, event_id, event, headers)
+    }
+
+    /// A round, from a router to a dispatcher.
+    pub fn round(&self, body: Bytes) -> Publication {
+        self.internal(self.rounds(), ROUND_TYPE, body)
+    }
+
+    /// A batch of journal entries.
+    pub(crate) fn journal_batch(&self, body: Bytes) -> Publication {
+        self.internal(self.journal(), JOURNAL_TYPE, body)
+    }
+
+    fn internal(&self, exchange: String, message_type: &'static str, body: Bytes) -> Publication {
+        let properties = BasicProperties::default()
+            .with_delivery_mode(2)
+            .with_content_type(CONTENT_TYPE.into())
+            .with_type(message_type.into());
+        Publication {
+            exchange: exchange.into(),
+            routing_key: ShortString::default(),
+            properties,
+            body,
+            mandatory: true,
+        }
     }
 
     fn publication(

@@ -26,6 +26,11 @@ impl Names {
         format!("{}.router", self.prefix)
     }
 
+    /// The exchange and the queue of rounds, from routers to dispatchers.
+    pub fn rounds(&self) -> String {
+        format!("{}.rounds", self.prefix)
+    }
+
     /// The direct exchange of deliveries; the routing key is the webhook's id.
     pub fn deliveries(&self) -> String {
         format!("{}.deliveries", self.prefix)

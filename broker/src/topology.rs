@@ -22,24 +22,18 @@ const DELIVERY_LIMIT: i64 = 1_000_000;
 /// Declares everything but the webhooks' queues.
 pub(crate) async fn declare(channel: &Channel, config: &Config) -> Result<(), BrokerError> {
     let names = &config.names;
-    exchange(channel, &names.orphans(), ExchangeKind::Fanout, FieldTable::default()).await?;
-    queue(channel, &names.orphans(), arguments(QueueType::Quorum)).await?;
-    bind(channel, &names.orphans(), &names.orphans(), "").await?;
+    pair(channel, &names.orphans(), arguments(QueueType::Quorum)).await?;
 
     let mut alternate = FieldTable::default();
     put_text(&mut alternate, "alternate-exchange", &names.orphans());
     exchange(channel, &names.deliveries(), ExchangeKind::Direct, alternate).await?;
 
     for delay in &config.retry_delays {
-        let name = names.retry(*delay);
-        exchange(channel, &name, ExchangeKind::Fanout, FieldTable::default()).await?;
-        queue(channel, &name, retry_arguments(names, *delay)).await?;
-        bind(channel, &name, &name, "").await?;
+        pair(channel, &names.retry(*delay), retry_arguments(names, *delay)).await?;
     }
 
-    exchange(channel, &names.journal(), ExchangeKind::Fanout, FieldTable::default()).await?;
-    queue(channel, &names.journal(), arguments(QueueType::Quorum)).await?;
-    bind(channel, &names.journal(), &names.journal(), "").await?;
+    pair(channel, &names.journal(), arguments(QueueType::Quorum)).await?;
+    pair(channel, &names.rounds(), arguments(QueueType::Quorum)).await?;
     exchange(channel, &names.events(), ExchangeKind::Topic, FieldTable::default()).await?;
     queue(channel, &names.router(), arguments(QueueType::Quorum)).await?;
     bind(channel, &names.router(), &names.events(), "#").await
@@ -130,6 +124,13 @@ fn retry_arguments(names: &Names, delay: Duration) -> FieldTable {
 
 fn put_text(table: &mut FieldTable, name: &str, value: &str) {
     table.insert(name.into(), AMQPValue::LongString(value.into()));
+}
+
+/// A fanout exchange and its queue, of one name.
+async fn pair(channel: &Channel, name: &str, arguments: FieldTable) -> Result<(), BrokerError> {
+    exchange(channel, name, ExchangeKind::Fanout, FieldTable::default()).await?;
+    queue(channel, name, arguments).await?;
+    bind(channel, name, name, "").await
 }
 
 async fn exchange(

@@ -95,6 +95,7 @@ fn start_dispatcher(settings: DispatcherSettings, lifecycle: &mut Lifecycle) -> 
         addresses: settings.addresses.policy(),
         keys: settings.keys.ring()?,
         retry: settings.topology.retry_schedule,
+        held: settings.delivery.dispatcher_prefetch.get(),
         channels: settings.delivery.dispatcher_channels.get().into(),
         most_in_flight: settings.delivery.max_in_flight.get(),
         idle_connections: settings.delivery.idle_connections,

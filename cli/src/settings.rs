@@ -180,6 +180,9 @@ pub(crate) struct RoutingSettings {
 /// What the dispatcher alone needs.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeliverySettings {
+    /// The most deliveries of rounds, the quick way, that a dispatcher holds at a time
+    #[arg(long, env = "POSTHORN_DISPATCHER_PREFETCH", default_value = "2048", value_name = "N")]
+    pub(crate) dispatcher_prefetch: NonZeroU16,
     /// Channels over which the webhooks' consumers are spread
     #[arg(long, env = "POSTHORN_DISPATCHER_CHANNELS", default_value = "8", value_name = "N")]
     pub(crate) dispatcher_channels: NonZeroU16,

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use posthorn_domain::{
     address::AddressPolicy,
@@ -28,7 +29,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// What to send.
 pub(crate) struct Request<'a> {
     pub(crate) event_id: &'a str,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
     pub(crate) attempt: u32,
     pub(crate) traceparent: Option<&'a str>,
 }

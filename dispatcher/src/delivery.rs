@@ -6,21 +6,27 @@ use std::{
 };
 
 use jiff::Timestamp;
-use posthorn_broker::{BrokerError, DeliveryHeaders, Journal, Message, Publisher, Received, Session};
+use posthorn_broker::{
+    BrokerError, DeliveryHeaders, Journal, Message, Publisher, Receipt, Received, Session,
+};
 use posthorn_domain::{
-    event::Event,
+    event::Rejection,
+    id::WebhookId,
     journal::{Attempted, Consequence, Entry},
     outcome::Outcome,
     retry::{Step, next_step},
 };
-use tokio::sync::{OnceCell, Semaphore, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::OnceCell, time::timeout};
 use uuid::Uuid;
 
 use crate::{
     Dispatcher,
     attempt::{Answer, Request},
+    letter::Letter,
     metrics,
+    pace::PROMPT,
+    recipient::{Place, Recipient, Recipients},
+    rounds::Part,
     target::Target,
     unsettled::Key,
 };
@@ -31,9 +37,35 @@ const MOST_RETURNS: u32 = 20;
 /// What deliveries need of one session.
 pub(crate) struct Line {
     session: Arc<Session>,
-    retries: Publisher,
+    publisher: Publisher,
     journal: Journal,
     dispatcher: Arc<Dispatcher>,
+    pub(crate) recipients: Recipients,
+}
+
+/// A delivery in hand.
+pub(crate) struct Delivery {
+    pub(crate) letter: Arc<Letter>,
+    pub(crate) headers: DeliveryHeaders,
+    /// How often it came back unacknowledged.
+    pub(crate) returns: u32,
+    pub(crate) held: Held,
+}
+
+/// What in the broker stands for a delivery until it is done.
+pub(crate) enum Held {
+    /// A message of its own, from its webhook's queue.
+    Message(Receipt),
+    /// A part of a round.
+    Part(Part),
+}
+
+/// How a delivery waits for its turn.
+pub(crate) enum Waits {
+    /// As long as it takes.
+    Patiently,
+    /// In this place, and not for long.
+    Briefly { _place: Place },
 }
 
 /// Where a delivery stands.
@@ -63,109 +95,163 @@ impl Line {
     ) -> Result<Arc<Self>, BrokerError> {
         Ok(Arc::new(Self {
             session: session.clone(),
-            retries: session.publisher().await?,
+            publisher: session.publisher().await?,
             journal: session.journal().await?,
             dispatcher: dispatcher.clone(),
+            recipients: Recipients::default(),
         }))
     }
 
-    /// Starts a delivery's next attempt. It outlives the session: what it comes to is remembered.
-    /// `attempts` bounds those of its webhook.
-    pub(crate) fn start(
-        self: Arc<Self>,
-        target: watch::Receiver<Arc<Target>>,
-        received: Received,
-        attempts: Arc<Semaphore>,
-        stop: CancellationToken,
-    ) {
-        let dispatcher = self.dispatcher.clone();
-        dispatcher.deliveries.spawn(self.deliver(target, received, attempts, stop));
-    }
-
-    /// Makes a delivery's next attempt. If something fails on the way to the broker the session has
-    /// ended, and the delivery comes back.
-    async fn deliver(
-        self: Arc<Self>,
-        target: watch::Receiver<Arc<Target>>,
-        received: Received,
-        attempts: Arc<Semaphore>,
-        stop: CancellationToken,
-    ) {
+    /// Starts the next attempt of a message from a webhook's queue.
+    pub(crate) fn start_message(self: &Arc<Self>, recipient: &Arc<Recipient>, received: Received) {
         let Received { message, receipt } = received;
-        let event = match Event::decode(&message.body, usize::MAX) {
-            Ok(event) => event,
+        let received_at = message.headers.received_at.unwrap_or_else(Timestamp::now);
+        match Letter::read(message.body.clone(), received_at) {
+            Ok(letter) => {
+                let (headers, returns, held) = (message.headers, message.returns, Held::Message(receipt));
+                let delivery = Delivery { letter: Arc::new(letter), headers, returns, held };
+                self.start(recipient.clone(), delivery, Waits::Patiently);
+            }
             // Somebody else has published to our exchange: the router lets only events through.
             Err(rejection) => {
-                if self.journal.write(message.rejected(rejection)).await.is_ok() {
-                    receipt.finish();
-                }
-                return;
+                let line = self.clone();
+                self.dispatcher
+                    .deliveries
+                    .spawn(async move { line.reject(message, rejection, receipt).await });
             }
-        };
-        // What waits for its turn is attempted as its webhook is by then.
-        let Some(turn) = stop.run_until_cancelled(attempts.acquire()).await else {
-            return receipt.give_back().await;
-        };
-        let target = target.borrow().clone();
-        let position = position(&message.headers, target.webhook.epoch, Timestamp::now());
-        let key: Key = (event.id.clone(), target.id(), target.webhook.epoch, position.attempt);
-        let cell = self.dispatcher.unsettled.cell(&key);
-        let making = || self.dispatcher.make(&target, &event, &message, position, &stop);
-        let Ok(made) = cell.get_or_try_init(making).await else {
-            self.dispatcher.unsettled.forget(&key);
-            return receipt.give_back().await;
-        };
-        // The next attempt need not wait until this one's consequence is safe.
-        drop(turn);
-        if self.settle(made, &event, &message, &target).await.is_ok() {
-            self.dispatcher.unsettled.forget(&key);
+        }
+    }
+
+    /// Starts a delivery's next attempt. It outlives the session: what it comes to is remembered.
+    pub(crate) fn start(self: &Arc<Self>, recipient: Arc<Recipient>, delivery: Delivery, waits: Waits) {
+        self.dispatcher.deliveries.spawn(self.clone().deliver(recipient, delivery, waits));
+    }
+
+    /// Starts to put a delivery into its webhook's queue.
+    pub(crate) fn start_setting_aside(self: &Arc<Self>, id: WebhookId, delivery: Delivery) {
+        let line = self.clone();
+        self.dispatcher.deliveries.spawn(async move { line.put_back(id, delivery).await });
+    }
+
+    /// Keeps a message that is no delivery in the journal.
+    pub(crate) async fn reject(&self, message: Message, rejection: Rejection, receipt: Receipt) {
+        if self.journal.write(message.rejected(rejection)).await.is_ok() {
             receipt.finish();
         }
     }
 
-    /// Makes the consequence safe: the retry first, then the journal entry.
+    /// Whether the delivery's attempt was made, or runs.
+    pub(crate) fn is_known(&self, recipient: &Recipient, delivery: &Delivery) -> bool {
+        let target = recipient.target();
+        let position = position(&delivery.headers, target.webhook.epoch, Timestamp::now());
+        self.dispatcher.unsettled.knows(&key(&target, delivery, position))
+    }
+
+    /// Makes a delivery's next attempt. If something fails on the way to the broker the session has
+    /// ended, and the delivery comes back.
+    async fn deliver(self: Arc<Self>, recipient: Arc<Recipient>, delivery: Delivery, waits: Waits) {
+        let turn = match &waits {
+            Waits::Patiently => recipient.turn().await,
+            Waits::Briefly { .. } => timeout(PROMPT, recipient.turn()).await.ok().flatten(),
+        };
+        // What waits for its turn is attempted as its webhook is by then.
+        let target = recipient.target();
+        if turn.is_none() {
+            return self.put_back(target.id(), delivery).await;
+        }
+        let position = position(&delivery.headers, target.webhook.epoch, Timestamp::now());
+        let key = key(&target, &delivery, position);
+        let cell = self.dispatcher.unsettled.cell(&key);
+        let making = || self.dispatcher.make(&recipient, &target, &delivery, position);
+        let Ok(made) = cell.get_or_try_init(making).await else {
+            self.dispatcher.unsettled.forget(&key);
+            return self.put_back(target.id(), delivery).await;
+        };
+        // The next attempt need not wait until this one's consequence is safe.
+        drop((turn, waits));
+        // An error means that the session has ended.
+        let _ = self.settle(made, &target, delivery, key).await;
+    }
+
+    /// Makes the consequence safe: the retry first, then the journal entry. With that the delivery is
+    /// done.
     async fn settle(
         &self,
         made: &Made,
-        event: &Event,
-        message: &Message,
         target: &Target,
+        delivery: Delivery,
+        key: Key,
     ) -> Result<(), BrokerError> {
+        let Delivery { letter, held, .. } = delivery;
         if let Some((delay, headers)) = &made.again {
             let names = self.session.names();
             let publish = async || {
-                let again = names.delayed(*delay, target.id(), &event.id, message.body.clone(), headers);
-                self.retries.publish(again).await?.wait().await
+                let message = letter.message.clone();
+                let again = names.delayed(*delay, target.id(), &letter.event_id, message, headers);
+                self.publisher.publish(again).await?.wait().await
             };
             made.is_again_safe.get_or_try_init(publish).await?;
         }
-        if let Some(entry) = &made.entry {
-            self.journal.write(Entry::Attempted(Box::new(entry.clone()))).await?;
+        let dispatcher = self.dispatcher.clone();
+        let Some(entry) = &made.entry else {
+            dispatcher.done(held, Some(key));
+            return Ok(());
+        };
+        let running = dispatcher.deliveries.token();
+        let done = move || {
+            dispatcher.done(held, Some(key));
+            drop(running);
+        };
+        self.journal.write_then(vec![Entry::Attempted(Box::new(entry.clone()))], done).await
+    }
+
+    /// Puts a delivery that is not attempted now into its webhook's queue.
+    async fn put_back(&self, id: WebhookId, delivery: Delivery) {
+        let Delivery { letter, headers, held, .. } = delivery;
+        if let Held::Message(receipt) = held {
+            return receipt.give_back().await;
         }
-        Ok(())
+        let names = self.session.names();
+        let publication = names.delivery(id, &letter.event_id, letter.message.clone(), &headers);
+        let publishing = async { self.publisher.publish(publication).await?.wait().await };
+        // An error means that the session has ended, and the whole round comes back.
+        if publishing.await.is_ok() {
+            metrics::set_aside();
+            self.dispatcher.done(held, None);
+        }
     }
 }
 
 impl Dispatcher {
+    /// The delivery is done, after this attempt if there was one.
+    fn done(&self, held: Held, attempt: Option<Key>) {
+        match held {
+            Held::Message(receipt) => {
+                attempt.iter().for_each(|key| self.unsettled.forget(key));
+                receipt.finish();
+            }
+            Held::Part(part) => part.done(attempt).iter().for_each(|key| self.unsettled.forget(key)),
+        }
+    }
+
     async fn make(
         &self,
+        recipient: &Recipient,
         target: &Target,
-        event: &Event,
-        message: &Message,
+        delivery: &Delivery,
         position: Position,
-        stop: &CancellationToken,
     ) -> Result<Made, Stopped> {
         let again = |attempt, first_attempt_at| DeliveryHeaders {
             attempt: Some(attempt),
             epoch: Some(target.webhook.epoch),
             first_attempt_at: Some(first_attempt_at),
-            ..message.headers.clone()
+            ..delivery.headers.clone()
         };
         let allowed = async {
             let pass = self.gate.pass().await?;
             Some((pass, self.attempts.acquire().await.expect("the semaphore is never closed")))
         };
-        let Some(allowed) = stop.run_until_cancelled(allowed).await else { return Err(Stopped) };
+        let Some(allowed) = recipient.stop.run_until_cancelled(allowed).await else { return Err(Stopped) };
         let Some(_allowed) = allowed else {
             let headers = again(position.attempt, position.first_attempt_at);
             let again = Some((self.retry.shortest(), headers));
@@ -173,24 +259,29 @@ impl Dispatcher {
         };
         let started_at = Timestamp::now();
         let started = Instant::now();
-        let answer = self.attempt(target, event, message, position.attempt, started_at).await;
+        recipient.begin_attempt(started);
+        let answer = self.attempt(target, delivery, position.attempt).await;
         let duration = started.elapsed();
+        recipient.end_attempt(duration, Instant::now());
         let ours = self.gate.note(target.id(), &answer.outcome, Instant::now());
         let step = match ours {
             true => Step::RetryIn(self.retry.shortest()),
             false => next_step(&answer.outcome, position.attempt, &self.retry, rand::random()),
         };
-        metrics::attempt_finished(&answer.outcome, duration, message.headers.received_at);
+        metrics::attempt_finished(&answer.outcome, duration, delivery.headers.received_at);
+        let event_id = &delivery.letter.event_id;
         tracing::debug!(
-            event.id, webhook.id = %target.id(), attempt = position.attempt, outcome = ?answer.outcome, ?step,
-            duration_ms = duration.as_millis() as u64, "made an attempt"
+            event.id = event_id, webhook.id = %target.id(), attempt = position.attempt, outcome = ?answer.outcome,
+            ?step, duration_ms = duration.as_millis() as u64, "made an attempt"
         );
         let next_attempt = if ours { position.attempt } else { position.attempt + 1 };
-        let headers = again(next_attempt, position.first_attempt_at);
-        let again = if let Step::RetryIn(delay) = step { Some((delay, headers)) } else { None };
+        let again = match step {
+            Step::RetryIn(delay) => Some((delay, again(next_attempt, position.first_attempt_at))),
+            Step::Succeed | Step::GiveUp | Step::DisableNow => None,
+        };
         let entry = Attempted {
             id: Uuid::now_v7(),
-            event_id: event.id.clone(),
+            event_id: event_id.clone(),
             webhook_id: target.id(),
             epoch: target.webhook.epoch,
             attempt: position.attempt,
@@ -204,26 +295,23 @@ impl Dispatcher {
         Ok(Made { entry: Some(entry), again, is_again_safe: OnceCell::new() })
     }
 
-    async fn attempt(
-        &self,
-        target: &Target,
-        event: &Event,
-        message: &Message,
-        attempt: u32,
-        now: Timestamp,
-    ) -> Answer {
-        if message.returns >= MOST_RETURNS {
+    async fn attempt(&self, target: &Target, delivery: &Delivery, attempt: u32) -> Answer {
+        if delivery.returns >= MOST_RETURNS {
             return Answer { outcome: Outcome::Interrupted, body: String::new() };
         }
         let _running = metrics::attempt_started();
         let request = Request {
-            event_id: &event.id,
-            body: event.body(message.headers.received_at.unwrap_or(now)),
+            event_id: &delivery.letter.event_id,
+            body: delivery.letter.body.clone(),
             attempt,
-            traceparent: message.headers.traceparent.as_deref(),
+            traceparent: delivery.headers.traceparent.as_deref(),
         };
         self.receivers.send(target, request).await
     }
+}
+
+fn key(target: &Target, delivery: &Delivery, position: Position) -> Key {
+    (delivery.letter.event_id.clone(), target.id(), target.webhook.epoch, position.attempt)
 }
 
 /// A retry of an earlier epoch starts afresh.

@@ -1,7 +1,7 @@
-//! The lanes of one session: one for each enabled webhook.
+//! The lanes of one session: one for each enabled webhook, for what is not delivered by rounds.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -10,10 +10,9 @@ use std::{
 
 use posthorn_broker::{BrokerError, Declare, Session};
 use posthorn_domain::{id::WebhookId, status::Status};
-use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{channels::Channels, delivery::Line, lane::Lane, target::Target};
+use crate::{channels::Channels, delivery::Line, lane::Lane, recipient::Recipient, target::Target};
 
 /// How many queues are declared before their lanes start.
 const CHUNK: usize = 1000;
@@ -22,13 +21,7 @@ pub(crate) struct Lanes {
     session: Arc<Session>,
     line: Arc<Line>,
     channels: Arc<Channels>,
-    running: HashMap<WebhookId, Running>,
     tasks: TaskTracker,
-    stop: CancellationToken,
-}
-
-struct Running {
-    target: watch::Sender<Arc<Target>>,
     stop: CancellationToken,
 }
 
@@ -58,18 +51,19 @@ impl Lanes {
     pub(crate) fn new(session: Arc<Session>, line: Arc<Line>, channels: usize) -> Self {
         let channels = Arc::new(Channels::new(session.clone(), channels));
         let stop = CancellationToken::new();
-        Self { session, line, channels, running: HashMap::new(), tasks: TaskTracker::new(), stop }
+        Self { session, line, channels, tasks: TaskTracker::new(), stop }
+    }
+
+    /// Makes the webhooks known to rounds; their lanes are still to be started.
+    pub(crate) fn know(&self, targets: &[Arc<Target>]) {
+        targets.iter().for_each(|target| _ = self.recipient(target.clone()));
     }
 
     /// Starts the lanes of all these webhooks, many at a time. `status` tells how many are left.
     ///
     /// # Errors
     /// If the broker is gone or does not answer.
-    pub(crate) async fn start(
-        &mut self,
-        targets: Vec<Arc<Target>>,
-        status: &Status,
-    ) -> Result<(), BrokerError> {
+    pub(crate) async fn start(&self, targets: &[Arc<Target>], status: &Status) -> Result<(), BrokerError> {
         let left = Arc::new(Left { count: AtomicUsize::new(targets.len()), status: status.clone() });
         left.tell(targets.len());
         for chunk in targets.chunks(CHUNK) {
@@ -79,41 +73,37 @@ impl Lanes {
             let refused: HashSet<_> = refused.into_iter().map(|(id, _)| id).collect();
             for target in chunk {
                 let is_declared = !refused.contains(&target.id());
-                self.run_lane(target.clone(), is_declared, Some(Starting(left.clone())));
+                let Some(recipient) = self.line.recipients.get(target.id()) else { continue };
+                self.run_lane(recipient, is_declared, Some(Starting(left.clone())));
             }
         }
         Ok(())
     }
 
     /// Starts a webhook's lane, or tells it what has changed.
-    pub(crate) fn put(&mut self, target: Arc<Target>) {
-        match self.running.get(&target.id()) {
-            Some(running) => _ = running.target.send_replace(target),
-            None => self.run_lane(target, false, None),
+    pub(crate) fn put(&self, target: Arc<Target>) {
+        match self.line.recipients.get(target.id()) {
+            Some(recipient) => recipient.update(target),
+            None => self.run_lane(self.recipient(target), false, None),
         }
     }
 
-    fn run_lane(&mut self, target: Arc<Target>, is_declared: bool, starting: Option<Starting>) {
-        let stop = self.stop.child_token();
+    fn recipient(&self, target: Arc<Target>) -> Arc<Recipient> {
         let id = target.id();
-        let (sender, receiver) = watch::channel(target);
-        let lane = Lane {
-            session: self.session.clone(),
-            line: self.line.clone(),
-            channels: self.channels.clone(),
-            target: receiver,
-            is_declared,
-            starting,
-            stop: stop.clone(),
-        };
-        self.tasks.spawn(lane.run());
-        self.running.insert(id, Running { target: sender, stop });
+        let recipient = Arc::new(Recipient::new(target, self.stop.child_token()));
+        self.line.recipients.insert(id, recipient.clone());
+        recipient
     }
 
-    /// Stops a webhook's lane: it takes nothing more, and what runs is finished.
-    pub(crate) fn remove(&mut self, id: WebhookId) {
-        if let Some(running) = self.running.remove(&id) {
-            running.stop.cancel();
+    fn run_lane(&self, recipient: Arc<Recipient>, is_declared: bool, starting: Option<Starting>) {
+        let (session, line, channels) = (self.session.clone(), self.line.clone(), self.channels.clone());
+        self.tasks.spawn(Lane { session, line, channels, recipient, is_declared, starting }.run());
+    }
+
+    /// Stops a webhook's lane: nothing more is taken for it, and what runs is finished.
+    pub(crate) fn remove(&self, id: WebhookId) {
+        if let Some(recipient) = self.line.recipients.remove(id) {
+            recipient.stop.cancel();
         }
     }
 

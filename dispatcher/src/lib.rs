@@ -1,4 +1,4 @@
-//! The dispatcher: consumes each enabled webhook's queue and makes the attempts.
+//! The dispatcher: consumes rounds and each enabled webhook's queue, and makes the attempts.
 //!
 //! A delivery is acknowledged only after the attempt's consequence is safe in the broker: its retry,
 //! and its journal entry. A crash between any two lines repeats the attempt and never loses it.
@@ -10,8 +10,12 @@ mod failure;
 mod gate;
 mod lane;
 mod lanes;
+mod letter;
 mod metrics;
+mod pace;
+mod recipient;
 mod resolver;
+mod rounds;
 mod target;
 mod unsettled;
 
@@ -29,7 +33,7 @@ use attempt::Receivers;
 use delivery::Line;
 use gate::Gate;
 use lanes::Lanes;
-use target::Targets;
+use target::{Target, Targets};
 use unsettled::Unsettled;
 
 /// Settings of the dispatcher.
@@ -41,6 +45,8 @@ pub struct Settings {
     pub addresses: AddressPolicy,
     /// Opens the webhooks' secrets.
     pub keys: KeyRing,
+    /// The most deliveries of rounds that are held at a time.
+    pub held: u16,
     /// Channels over which the webhooks' consumers are spread.
     pub channels: usize,
     /// The most attempts at a time, over all webhooks.
@@ -108,7 +114,8 @@ pub async fn run(
             }
         };
         let Some(session) = opened else { break };
-        let served = serve(&session, &dispatcher, &mut targets, &mut updates, settings.channels, &stop).await;
+        let spread = Spread { held: settings.held, channels: settings.channels };
+        let served = serve(&session, &dispatcher, &mut targets, &mut updates, spread, &stop).await;
         if let Err(error) = served {
             session.fail(told(&error));
         }
@@ -119,6 +126,13 @@ pub async fn run(
     Ok(())
 }
 
+/// How messages are taken.
+#[derive(Debug, Clone, Copy)]
+struct Spread {
+    held: u16,
+    channels: usize,
+}
+
 /// Makes attempts on one session until it ends or `stop`; on `stop` waits for those that run and
 /// acknowledges them. Those that run when the session ends go on beside the next one.
 async fn serve(
@@ -126,39 +140,28 @@ async fn serve(
     dispatcher: &Arc<Dispatcher>,
     targets: &mut Targets,
     updates: &mut mpsc::Receiver<Update>,
-    channels: usize,
+    spread: Spread,
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let line = Line::open(session, dispatcher).await?;
-    let mut lanes = Lanes::new(session.clone(), line, channels);
-    let starting = lanes.start(targets.all().cloned().collect(), &dispatcher.consuming);
-    let started = tokio::select! {
-        started = starting => started,
-        () = session.ended() => Ok(()),
-        () = stop.cancelled() => Ok(()),
+    let lanes = Lanes::new(session.clone(), line.clone(), spread.channels);
+    let channel = session.consumer_channel().await?;
+    let known: Vec<_> = targets.all().cloned().collect();
+    lanes.know(&known);
+    let halt = stop.child_token();
+    let rounds = async {
+        let _halt = halt.clone().drop_guard();
+        rounds::run(session, &channel, &line, spread.held, &halt).await
     };
-    if let Err(error) = started {
-        lanes.stop().await;
-        return Err(error);
-    }
-    tracing::info!(webhooks = targets.all().count(), "delivering");
-    loop {
+    let following = async {
+        let _halt = halt.clone().drop_guard();
         tokio::select! {
-            update = updates.recv() => match update {
-                Some(update) => {
-                    for (id, target) in targets.apply(update.changes) {
-                        match target {
-                            Some(target) => lanes.put(target),
-                            None => lanes.remove(id),
-                        }
-                    }
-                }
-                None => stop.cancelled().await,
-            },
-            () = session.ended() => break,
-            () = stop.cancelled() => break,
+            failed = follow(&lanes, &known, &dispatcher.consuming, targets, updates) => Err(failed),
+            () = session.ended() => Ok(()),
+            () = halt.cancelled() => Ok(()),
         }
-    }
+    };
+    let (rounds, following) = tokio::join!(rounds, following);
     lanes.stop().await;
     if stop.is_cancelled() {
         dispatcher.deliveries.close();
@@ -167,9 +170,35 @@ async fn serve(
             "takes nothing new, finishes the attempts that run"
         );
         tokio::select! {
-            () = dispatcher.deliveries.wait() => lanes.flush().await,
+            () = dispatcher.deliveries.wait() => {
+                // A dead channel's deliveries come back, to whoever is there then.
+                let _ = tokio::join!(lanes.flush(), channel.flush());
+            }
             () = session.ended() => {}
         }
     }
-    Ok(())
+    rounds.and(following)
+}
+
+/// Starts the lanes and tells them what changes. Returns only if they cannot be started.
+async fn follow(
+    lanes: &Lanes,
+    known: &[Arc<Target>],
+    consuming: &Status,
+    targets: &mut Targets,
+    updates: &mut mpsc::Receiver<Update>,
+) -> BrokerError {
+    if let Err(error) = lanes.start(known, consuming).await {
+        return error;
+    }
+    tracing::info!(webhooks = known.len(), "delivering");
+    while let Some(update) = updates.recv().await {
+        for (id, target) in targets.apply(update.changes) {
+            match target {
+                Some(target) => lanes.put(target),
+                None => lanes.remove(id),
+            }
+        }
+    }
+    std::future::pending().await
 }

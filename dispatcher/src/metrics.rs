@@ -14,6 +14,10 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "From an event's arrival at the router to its acceptance"
     );
+    describe_counter!(
+        "posthorn_deliveries_set_aside_total",
+        "Deliveries that went to their webhooks' queues since they could not be attempted at once"
+    );
     describe_gauge!("posthorn_attempts_in_flight", "Attempts that run now");
     describe_gauge!("posthorn_webhooks_enabled", "Webhooks that this dispatcher delivers to");
     describe_gauge!(
@@ -49,6 +53,10 @@ pub(crate) fn attempt_finished(outcome: &Outcome, took: Duration, received_at: O
         let latency = Timestamp::now().duration_since(received_at).as_secs_f64();
         histogram!("posthorn_delivery_latency_seconds").record(latency.max(0.0));
     }
+}
+
+pub(crate) fn set_aside() {
+    counter!("posthorn_deliveries_set_aside_total").increment(1);
 }
 
 pub(crate) fn webhooks_enabled(count: usize) {

@@ -51,6 +51,11 @@ impl Unsettled {
         cell
     }
 
+    /// Whether the attempt was made, or runs.
+    pub(crate) fn knows(&self, key: &Key) -> bool {
+        self.attempts().contains_key(key)
+    }
+
     /// The attempt is settled, or was not made.
     pub(crate) fn forget(&self, key: &Key) {
         self.attempts().remove(key);

@@ -8,7 +8,7 @@ use posthorn_proto::v1::{self, journal_entry::Entry as Wire};
 use prost::Message;
 use uuid::Uuid;
 
-use crate::{id::WebhookId, outcome::Outcome};
+use crate::{id::WebhookId, outcome::Outcome, time};
 
 mod wire;
 

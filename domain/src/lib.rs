@@ -14,9 +14,11 @@ pub mod outage;
 pub mod outcome;
 pub mod retry;
 pub mod retry_after;
+pub mod round;
 pub mod rule;
 pub mod signature;
 pub mod status;
+mod time;
 pub mod webhook;
 
 pub use posthorn_proto::told;

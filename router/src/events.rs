@@ -1,12 +1,15 @@
-//! Events: matched, published to each webhook that wants them, journalled, acknowledged.
+//! Events: matched, sent on their rounds to those who deliver them, journalled, acknowledged.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use posthorn_broker::{BrokerError, Confirm, DeliveryHeaders, Journal, Message, Publisher, Receipt, Session};
+use posthorn_broker::{
+    BrokerError, Confirm, Journal, Message, Publisher, Receipt, Received, Session, Source,
+};
 use posthorn_domain::{
     event::{Event, Rejection},
     journal::{Entry, Routed},
+    round::{self, RoundEvent},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -14,10 +17,16 @@ use crate::{Settings, directory::Directory, metrics};
 
 /// A message that came back so often is what makes routers fall.
 const MOST_RETURNS: u32 = 20;
-/// A message whose deliveries are on their way.
-struct Sent {
-    confirms: Vec<Confirm>,
-    entry: Entry,
+/// The most events that go on their rounds together, and about the most of their bytes.
+const MOST_TOGETHER: usize = 100;
+const MOST_BYTES_TOGETHER: usize = 1 << 20;
+
+/// What has become of the messages that were taken together.
+#[derive(Default)]
+struct Routing {
+    events: Vec<RoundEvent>,
+    entries: Vec<Entry>,
+    receipts: Vec<Receipt>,
 }
 
 /// Routes events until the session ends or `halt`.
@@ -35,13 +44,14 @@ pub(crate) async fn run(
 
     let settling = TaskTracker::new();
     let taking = async {
-        // A fan-out that has begun is finished: what is half sent would be sent again.
-        while let Some(Some(received)) = halt.run_until_cancelled(source.next()).await {
-            let sent = match judge(&received.message, settings.most_event_bytes) {
-                Ok(event) => send(event, received.message, session, directory, &publisher).await?,
-                Err(rejection) => reject(rejection, received.message),
-            };
-            settling.spawn(settle(sent, journal.clone(), received.receipt));
+        // What has begun is finished: what is half sent would be sent again.
+        while let Some(Some(first)) = halt.run_until_cancelled(source.next()).await {
+            let mut routing = Routing::default();
+            for received in together(first, &mut source) {
+                routing.take(received, directory, settings.most_event_bytes);
+            }
+            let confirms = send(std::mem::take(&mut routing.events), session, &publisher).await?;
+            settling.spawn(settle(confirms, routing, journal.clone(), settling.clone()));
         }
         Ok(())
     };
@@ -49,13 +59,51 @@ pub(crate) async fn run(
         taken = taking => taken,
         () = session.ended() => Ok(()),
     };
-    if session.is_open() {
-        source.cancel().await;
-    }
+    // Acknowledged before the rest is given back: behind that, the broker may forget it.
     settling.close();
     settling.wait().await;
     channel.flush().await?;
+    if session.is_open() {
+        source.cancel().await;
+    }
     taken
+}
+
+/// A message and those that are there already behind it.
+fn together(first: Received, source: &mut Source) -> Vec<Received> {
+    let mut bytes = first.message.body.len();
+    let mut taken = vec![first];
+    while taken.len() < MOST_TOGETHER && bytes < MOST_BYTES_TOGETHER {
+        let Some(next) = source.ready() else { break };
+        bytes += next.message.body.len();
+        taken.push(next);
+    }
+    taken
+}
+
+impl Routing {
+    fn take(&mut self, received: Received, directory: &Directory, most_event_bytes: usize) {
+        let Received { message, receipt } = received;
+        let entry = match judge(&message, most_event_bytes) {
+            Ok(event) => self.route(&event, message, directory),
+            Err(rejection) => reject(rejection, message),
+        };
+        self.entries.push(entry);
+        self.receipts.push(receipt);
+    }
+
+    fn route(&mut self, event: &Event, message: Message, directory: &Directory) -> Entry {
+        let received_at = Timestamp::now();
+        let webhook_ids = directory.wanting(event);
+        metrics::event_received(webhook_ids.len());
+        self.events.push(RoundEvent {
+            message: message.body.clone(),
+            received_at,
+            traceparent: message.headers.traceparent,
+            webhook_ids: webhook_ids.clone(),
+        });
+        Entry::Routed(Routed { message: message.body, received_at, webhook_ids })
+    }
 }
 
 fn judge(message: &Message, most_bytes: usize) -> Result<Event, Rejection> {
@@ -67,45 +115,38 @@ fn judge(message: &Message, most_bytes: usize) -> Result<Event, Rejection> {
     Event::decode(&message.body, most_bytes)
 }
 
-/// Hands the deliveries over in the order of the events.
-async fn send(
-    event: Event,
-    message: Message,
-    session: &Session,
-    directory: &Directory,
-    publisher: &Publisher,
-) -> Result<Sent, BrokerError> {
-    let received_at = Timestamp::now();
-    let webhook_ids = directory.wanting(&event);
-    metrics::event_received(webhook_ids.len());
-    let headers = DeliveryHeaders {
-        received_at: Some(received_at),
-        traceparent: message.headers.traceparent,
-        ..DeliveryHeaders::default()
-    };
-    let mut confirms = Vec::with_capacity(webhook_ids.len());
-    for id in &webhook_ids {
-        let delivery = session.names().delivery(*id, &event.id, message.body.clone(), &headers);
-        confirms.push(publisher.publish(delivery).await?);
-    }
-    Ok(Sent { confirms, entry: Entry::Routed(Routed { message: message.body, received_at, webhook_ids }) })
-}
-
-fn reject(rejection: Rejection, message: Message) -> Sent {
+fn reject(rejection: Rejection, message: Message) -> Entry {
     metrics::event_rejected(rejection.field);
     tracing::warn!(message.id = message.message_id, "rejected an event: {rejection}");
-    Sent { confirms: Vec::new(), entry: message.rejected(rejection) }
+    message.rejected(rejection)
+}
+
+async fn send(
+    events: Vec<RoundEvent>,
+    session: &Session,
+    publisher: &Publisher,
+) -> Result<Vec<Confirm>, BrokerError> {
+    let mut confirms = Vec::new();
+    for round in round::divide(events) {
+        metrics::round_sent(&round);
+        confirms.push(publisher.publish(session.names().round(round::encode(round))).await?);
+    }
+    Ok(confirms)
 }
 
 /// Waits until everything is safe, then acknowledges. If it fails the session has ended, and the
-/// message comes back.
-async fn settle(sent: Sent, journal: Journal, receipt: Receipt) {
-    for confirm in sent.confirms {
+/// messages come back.
+async fn settle(confirms: Vec<Confirm>, routing: Routing, journal: Journal, settling: TaskTracker) {
+    for confirm in confirms {
         if confirm.wait().await.is_err() {
             return;
         }
     }
-    if journal.write(sent.entry).await.is_ok() {
-        receipt.finish();
-    }
+    let (settled, receipts) = (settling.token(), routing.receipts);
+    let acknowledge = move || {
+        receipts.into_iter().for_each(Receipt::finish);
+        drop(settled);
+    };
+    // An error means that the session has ended.
+    let _ = journal.write_then(routing.entries, acknowledge).await;
 }

@@ -13,6 +13,11 @@ impl App {
         waiting
     }
 
+    /// How many rounds wait for a dispatcher.
+    pub async fn waiting_rounds(&self) -> u64 {
+        self.broker.queue(&self.name("rounds")).await.map_or(0, |queue| queue.ready.into())
+    }
+
     /// How many consumers a webhook's queue has: one per dispatcher that serves it.
     pub async fn consumers(&self, webhook: &Webhook) -> u32 {
         self.broker.queue(&self.queue(webhook)).await.map_or(0, |queue| queue.consumers)

@@ -7,12 +7,12 @@ pub(super) fn write(entry: &Entry) -> Wire {
     match entry {
         Entry::Routed(routed) => Wire::Routed(v1::Routed {
             message: routed.message.clone(),
-            received_at: Some(write_time(routed.received_at)),
+            received_at: Some(time::write(routed.received_at)),
             webhook_ids: routed.webhook_ids.iter().map(|id| write_uuid(id.0)).collect(),
         }),
         Entry::Rejected(rejected) => Wire::Rejected(v1::Rejected {
             id: write_uuid(rejected.id),
-            rejected_at: Some(write_time(rejected.rejected_at)),
+            rejected_at: Some(time::write(rejected.rejected_at)),
             field: rejected.field.clone(),
             reason: rejected.reason.clone(),
             routing_key: rejected.routing_key.clone(),
@@ -24,7 +24,7 @@ pub(super) fn write(entry: &Entry) -> Wire {
         Entry::Dropped(dropped) => Wire::Dropped(v1::Dropped {
             event_id: dropped.event_id.clone(),
             webhook_id: write_uuid(dropped.webhook_id.0),
-            dropped_at: Some(write_time(dropped.dropped_at)),
+            dropped_at: Some(time::write(dropped.dropped_at)),
             reason: dropped.reason.clone(),
         }),
     }
@@ -35,7 +35,7 @@ fn write_attempted(attempted: &Attempted) -> v1::Attempted {
         attempted.outcome.unreachable().map_or(("", ""), |(class, error)| (class.label(), error));
     let (step, next_attempt_at) = match attempted.consequence {
         Consequence::Succeed => ("succeed", None),
-        Consequence::Retry(at) => ("retry", Some(write_time(at))),
+        Consequence::Retry(at) => ("retry", Some(time::write(at))),
         Consequence::GiveUp => ("give_up", None),
         Consequence::DisableNow => ("disable_now", None),
     };
@@ -45,7 +45,7 @@ fn write_attempted(attempted: &Attempted) -> v1::Attempted {
         webhook_id: write_uuid(attempted.webhook_id.0),
         epoch: attempted.epoch,
         attempt: attempted.attempt,
-        started_at: Some(write_time(attempted.started_at)),
+        started_at: Some(time::write(attempted.started_at)),
         duration_ms: attempted.duration.as_millis().try_into().unwrap_or(u32::MAX),
         outcome: attempted.outcome.label().to_owned(),
         status: attempted.outcome.status().unwrap_or_default().into(),
@@ -54,7 +54,7 @@ fn write_attempted(attempted: &Attempted) -> v1::Attempted {
         response_body: attempted.response_body.clone(),
         step: step.to_owned(),
         next_attempt_at,
-        first_attempt_at: Some(write_time(attempted.first_attempt_at)),
+        first_attempt_at: Some(time::write(attempted.first_attempt_at)),
     }
 }
 
@@ -135,11 +135,6 @@ fn read_uuid(bytes: &[u8]) -> Result<Uuid, BadBatch> {
     Uuid::from_slice(bytes).map_err(|error| BadBatch(error.to_string()))
 }
 
-fn write_time(time: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
-}
-
 fn read_time(time: Option<prost_types::Timestamp>) -> Result<Timestamp, BadBatch> {
-    let time = time.ok_or_else(|| BadBatch("a time is missing".to_owned()))?;
-    Timestamp::new(time.seconds, time.nanos).map_err(|error| BadBatch(error.to_string()))
+    time::read(time).map_err(BadBatch)
 }

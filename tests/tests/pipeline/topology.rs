@@ -1,7 +1,9 @@
 //! Queues that are missing or differ.
 
 use lapin::types::{AMQPValue, FieldTable};
-use posthorn_tests::{App, Receiver, always, event, eventually, eventually_is, ids, statuses};
+use posthorn_tests::{
+    App, Gate, Receiver, Reply, Webhook, always, event, eventually, eventually_is, ids, statuses,
+};
 
 #[tokio::test]
 async fn a_webhooks_queue_deleted_by_hand_comes_back_with_its_consumer() {
@@ -26,24 +28,22 @@ async fn a_webhooks_queue_deleted_by_hand_comes_back_with_its_consumer() {
 }
 
 #[tokio::test]
-async fn events_for_a_missing_queue_wait_until_a_dispatcher_comes() {
+async fn deliveries_that_are_set_aside_for_a_missing_queue_are_not_lost() {
     let app = App::create().await;
-    let receiver = Receiver::start(always(200)).await;
-    let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
-    let _other_roles = (app.start_role("router").await, app.start_role("recorder").await);
-    let first = event("todo.created");
-    app.publish(&first).await;
-    app.database.records_event(&first.id).await;
+    let gate = Gate::closed();
+    let (receiver, webhook) = one_at_a_time(&app, &gate).await;
+    let _roles = app.start().await;
+    app.is_served_by(&webhook, 1).await;
 
     app.broker.delete_queue(&app.queue(&webhook)).await;
-    let orphans = [(); 50].map(|()| event("todo.created"));
-    app.publish_all(&orphans).await;
+    let events = [(); 50].map(|()| event("todo.created"));
+    app.publish_all(&events).await;
 
-    for orphan in &orphans {
-        app.database.records_event(&orphan.id).await;
+    for event in &events {
+        app.database.records_event(&event.id).await;
     }
-    let _dispatcher = app.start_role("dispatcher").await;
-    eventually_is("arrived", ids(&orphans), async || receiver.ids("/")).await;
+    gate.open();
+    eventually_is("arrived", ids(&events), async || receiver.ids("/")).await;
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn roles_whose_queues_are_deleted_declare_them_again_and_go_on() {
     let roles = app.start().await;
     app.is_served_by(&webhook, 1).await;
 
-    for queue in ["orphans", "journal", "router"] {
+    for queue in ["orphans", "journal", "rounds", "router"] {
         app.broker.delete_queue(&app.name(queue)).await;
         let what = format!("{queue} is consumed again");
         eventually(&what, async || {
@@ -139,18 +139,30 @@ async fn roles_whose_queues_are_deleted_declare_them_again_and_go_on() {
 #[tokio::test]
 async fn a_delivery_that_finds_neither_its_queue_nor_the_orphans_is_not_lost() {
     let app = App::create().await;
-    let receiver = Receiver::start(always(200)).await;
-    let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
-    let _others = (app.start_role("router").await, app.start_role("recorder").await);
-    let queue = app.queue(&webhook);
-    eventually("the queue", async || app.broker.queue(&queue).await.map(|_| ())).await;
+    let gate = Gate::closed();
+    let (receiver, webhook) = one_at_a_time(&app, &gate).await;
+    let _roles = app.start().await;
+    app.is_served_by(&webhook, 1).await;
 
-    app.broker.delete_queue(&queue).await;
+    app.broker.delete_queue(&app.queue(&webhook)).await;
     app.broker.delete_queue(&app.name("orphans")).await;
-    let event = event("todo.created");
-    app.publish(&event).await;
+    let events = [(); 5].map(|()| event("todo.created"));
+    app.publish_all(&events).await;
 
-    app.database.records_event(&event.id).await;
-    let _dispatcher = app.start_role("dispatcher").await;
-    receiver.receives_of(&event.id, 1).await;
+    for event in &events {
+        app.database.records_event(&event.id).await;
+    }
+    gate.open();
+    for event in &events {
+        receiver.receives_of(&event.id, 1).await;
+    }
+}
+
+/// A receiver that answers once the gate opens, and its webhook: what does not wait for its answer is
+/// set aside.
+async fn one_at_a_time(app: &App, gate: &Gate) -> (Receiver, Webhook) {
+    let held = gate.clone();
+    let receiver = Receiver::start(move |_| Reply::status(200).when(&held)).await;
+    let webhook = app.add_webhook(&receiver.url("/"), &["--max-in-flight", "1"]).await;
+    (receiver, webhook)
 }

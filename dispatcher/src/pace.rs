@@ -1,0 +1,73 @@
+//! Whether a receiver keeps pace. Deliveries to one that does not wait in its webhook's queue, so that
+//! they hold up no round that other webhooks share.
+
+use std::time::{Duration, Instant};
+
+/// An attempt that takes no longer is prompt, and so is a turn that comes within this time.
+pub(crate) const PROMPT: Duration = Duration::from_secs(1);
+
+/// The pace of one webhook's receiver.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    running: usize,
+    /// When an attempt ended last, or began while none was running.
+    progress_at: Instant,
+    /// Whether the attempt that ended last was.
+    was_prompt: bool,
+}
+
+impl Pace {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { running: 0, progress_at: now, was_prompt: true }
+    }
+
+    /// Whether an attempt that begins now is likely to end soon.
+    pub(crate) fn is_kept(&self, now: Instant) -> bool {
+        self.was_prompt && (self.running == 0 || now.duration_since(self.progress_at) <= PROMPT)
+    }
+
+    pub(crate) fn begin(&mut self, now: Instant) {
+        if self.running == 0 {
+            self.progress_at = now;
+        }
+        self.running += 1;
+    }
+
+    pub(crate) fn end(&mut self, took: Duration, now: Instant) {
+        self.running = self.running.saturating_sub(1);
+        self.progress_at = now;
+        self.was_prompt = took <= PROMPT;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLI: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_receiver_that_stops_answering_falls_behind_within_a_second() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        assert!(pace.is_kept(start + 10 * PROMPT), "nothing runs: nothing is late");
+        pace.begin(start + 10 * PROMPT);
+        pace.begin(start + 11 * PROMPT);
+        assert!(pace.is_kept(start + 11 * PROMPT));
+        assert!(!pace.is_kept(start + 11 * PROMPT + MILLI), "the first runs for more than a second");
+        pace.end(PROMPT, start + 11 * PROMPT + MILLI);
+        assert!(pace.is_kept(start + 12 * PROMPT));
+    }
+
+    #[test]
+    fn a_slow_receiver_catches_up_with_its_first_prompt_answer() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        pace.begin(start);
+        pace.end(PROMPT + MILLI, start + PROMPT + MILLI);
+        assert!(!pace.is_kept(start + 100 * PROMPT));
+        pace.begin(start + 100 * PROMPT);
+        pace.end(MILLI, start + 100 * PROMPT + MILLI);
+        assert!(pace.is_kept(start + 100 * PROMPT + MILLI));
+    }
+}

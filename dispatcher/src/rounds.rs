@@ -1,0 +1,159 @@
+//! Rounds: the quick way of deliveries. Each is attempted soon, or set aside in its webhook's queue, so
+//! that a round is done soon and one webhook's deliveries hold up no other's.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use posthorn_broker::{BrokerError, ConsumerChannel, DeliveryHeaders, Message, Receipt, Received, Session};
+use posthorn_domain::{
+    event::Rejection,
+    id::WebhookId,
+    round::{self, MOST_DELIVERIES, RoundEvent},
+    told::told,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    delivery::{Delivery, Held, Line, Waits},
+    letter::Letter,
+    unsettled::Key,
+};
+
+/// A round that came back so often may hold what makes dispatchers fall: its deliveries go to their
+/// webhooks' queues, where each is found out by itself.
+const MOST_RETURNS: u32 = 3;
+
+/// Takes rounds until the session ends or `halt`, with at most `held` deliveries in hand.
+pub(crate) async fn run(
+    session: &Arc<Session>,
+    channel: &Arc<ConsumerChannel>,
+    line: &Arc<Line>,
+    held: u16,
+    halt: &CancellationToken,
+) -> Result<(), BrokerError> {
+    let mut source = channel.consume(&session.names().rounds(), held).await?;
+    let places = Arc::new(Semaphore::new(usize::from(held).max(MOST_DELIVERIES)));
+    let taking = async {
+        while let Some(received) = source.next().await {
+            line.take_round(received, &places).await;
+        }
+    };
+    tokio::select! {
+        () = taking => {}
+        () = session.ended() => {}
+        () = halt.cancelled() => {}
+    }
+    if session.is_open() {
+        source.cancel().await;
+    }
+    Ok(())
+}
+
+/// One of a round's deliveries.
+pub(crate) struct Part {
+    slip: Arc<Slip>,
+    /// It counts among those that are held until it is done.
+    _place: OwnedSemaphorePermit,
+}
+
+/// What is left of a round. Its message is acknowledged once every delivery is done; until then what
+/// became of each is remembered, since the whole round would come back.
+struct Slip(Mutex<Left>);
+
+struct Left {
+    deliveries: usize,
+    receipt: Option<Receipt>,
+    settled: Vec<Key>,
+}
+
+impl Slip {
+    fn new(receipt: Receipt, deliveries: usize) -> Self {
+        Self(Mutex::new(Left { deliveries, receipt: Some(receipt), settled: Vec::new() }))
+    }
+
+    fn done(&self, attempt: Option<Key>) -> Vec<Key> {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        left.settled.extend(attempt);
+        left.deliveries -= 1;
+        if left.deliveries > 0 {
+            return Vec::new();
+        }
+        if let Some(receipt) = left.receipt.take() {
+            receipt.finish();
+        }
+        std::mem::take(&mut left.settled)
+    }
+}
+
+impl Part {
+    /// The delivery is done, after this attempt if there was one. With the last, the round is: tells
+    /// which attempts need not be remembered any longer.
+    pub(crate) fn done(&self, attempt: Option<Key>) -> Vec<Key> {
+        self.slip.done(attempt)
+    }
+}
+
+impl Line {
+    async fn take_round(self: &Arc<Self>, received: Received, places: &Arc<Semaphore>) {
+        let Received { message, receipt } = received;
+        let read = match read(&message) {
+            Ok(read) => read,
+            // Somebody else has published to our exchange.
+            Err(rejection) => return self.reject(message, rejection, receipt).await,
+        };
+        let deliveries = read.iter().map(|(_, event)| event.webhook_ids.len()).sum();
+        let Some(mut places) = places_for(deliveries, places).await else {
+            let rejection =
+                Rejection { field: "message", reason: format!("is a round of {deliveries} deliveries") };
+            return self.reject(message, rejection, receipt).await;
+        };
+        let slip = Arc::new(Slip::new(receipt, deliveries));
+        let now = Instant::now();
+        for (letter, event) in read {
+            let headers = DeliveryHeaders {
+                received_at: Some(event.received_at),
+                traceparent: event.traceparent,
+                ..DeliveryHeaders::default()
+            };
+            for id in event.webhook_ids {
+                let place = places.split(1).expect("there is one for each delivery");
+                let (letter, headers, held) =
+                    (letter.clone(), headers.clone(), Held::Part(Part { slip: slip.clone(), _place: place }));
+                self.start_part(id, Delivery { letter, headers, returns: 0, held }, message.returns, now);
+            }
+        }
+    }
+
+    /// Starts a delivery of a round that came back so often.
+    fn start_part(self: &Arc<Self>, id: WebhookId, delivery: Delivery, returns: u32, now: Instant) {
+        let recipient = self.recipients.get(id).filter(|_| returns < MOST_RETURNS);
+        match recipient.map(|recipient| (recipient.place(now), recipient)) {
+            Some((Some(place), recipient)) => {
+                self.start(recipient, delivery, Waits::Briefly { _place: place })
+            }
+            // The attempt was made, or runs: it only has to be made safe.
+            Some((None, recipient)) if returns > 0 && self.is_known(&recipient, &delivery) => {
+                self.start(recipient, delivery, Waits::Patiently);
+            }
+            _ => self.start_setting_aside(id, delivery),
+        }
+    }
+}
+
+/// Waits for places; `None` if routers make no rounds of so many deliveries.
+async fn places_for(deliveries: usize, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    let wanted = u32::try_from(deliveries).ok().filter(|_| (1..=MOST_DELIVERIES).contains(&deliveries))?;
+    Some(places.clone().acquire_many_owned(wanted).await.expect("the semaphore is never closed"))
+}
+
+fn read(message: &Message) -> Result<Vec<(Arc<Letter>, RoundEvent)>, Rejection> {
+    let no_round = |reason| Rejection { field: "message", reason };
+    let events = round::decode(message.body.clone()).map_err(|error| no_round(told(&error)))?;
+    let letter = |event: RoundEvent| {
+        Letter::read(event.message.clone(), event.received_at).map(|letter| (Arc::new(letter), event))
+    };
+    events.into_iter().map(letter).collect()
+}
