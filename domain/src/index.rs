@@ -7,6 +7,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use jiff::Timestamp;
+
 use crate::{event::Event, id::WebhookId, rule::Rule};
 
 /// Rules of many webhooks, by what they name.
@@ -49,14 +51,14 @@ impl Index {
     }
 
     /// The webhooks that want the event, each once, in the order of their ids.
-    pub fn wanting(&self, event: &Event) -> Vec<WebhookId> {
+    pub fn wanting(&self, event: &Event, received_at: Timestamp) -> Vec<WebhookId> {
         let shelves =
             [self.by_project.get(&event.project_id), self.by_company.get(&event.company_id), Some(&self.all)];
         let mut found: Vec<_> = shelves
             .into_iter()
             .flatten()
             .flat_map(|shelf| shelf.for_type(&event.event_type))
-            .filter(|(_, rule)| rule.matches(event))
+            .filter(|(_, rule)| rule.matches(event, received_at))
             .map(|(id, _)| *id)
             .collect();
         found.sort_unstable();

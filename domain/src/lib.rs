@@ -12,6 +12,8 @@ pub mod journal;
 pub mod keyring;
 pub mod outage;
 pub mod outcome;
+pub mod pattern;
+mod problem;
 pub mod retry;
 pub mod retry_after;
 pub mod rule;
@@ -20,3 +22,4 @@ pub mod status;
 pub mod webhook;
 
 pub use posthorn_proto::told;
+pub use problem::Problem;

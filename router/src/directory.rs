@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, RwLock},
 };
 
+use jiff::Timestamp;
 use posthorn_domain::{
     event::Event,
     id::WebhookId,
@@ -72,9 +73,9 @@ impl Directory {
         self.changed.subscribe()
     }
 
-    /// The webhooks that want the event.
-    pub(crate) fn wanting(&self, event: &Event) -> Vec<WebhookId> {
-        self.read().index.wanting(event)
+    /// The webhooks that want the event, which arrived at `received_at`.
+    pub(crate) fn wanting(&self, event: &Event, received_at: Timestamp) -> Vec<WebhookId> {
+        self.read().index.wanting(event, received_at)
     }
 
     /// Whether the webhook exists, whatever its state.

@@ -76,7 +76,7 @@ async fn send(
     publisher: &Publisher,
 ) -> Result<Sent, BrokerError> {
     let received_at = Timestamp::now();
-    let webhook_ids = directory.wanting(&event);
+    let webhook_ids = directory.wanting(&event, received_at);
     metrics::event_received(webhook_ids.len());
     let headers = DeliveryHeaders {
         received_at: Some(received_at),

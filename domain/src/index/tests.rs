@@ -21,6 +21,7 @@ fn a_rule() -> impl Strategy<Value = Rule> {
             companies,
             projects,
             except_projects,
+            pattern: None,
         },
     )
 }
@@ -61,10 +62,10 @@ proptest! {
         for event in events {
             let wanting: Vec<_> = plain
                 .iter()
-                .filter(|(_, rules)| rules.iter().any(|rule| rule.matches(&event)))
+                .filter(|(_, rules)| rules.iter().any(|rule| rule.matches(&event, Timestamp::UNIX_EPOCH)))
                 .map(|(id, _)| *id)
                 .collect();
-            prop_assert_eq!(index.wanting(&event), wanting);
+            prop_assert_eq!(index.wanting(&event, Timestamp::UNIX_EPOCH), wanting);
         }
         for id in plain.keys() {
             index.remove(*id);
