@@ -6,6 +6,7 @@
 pub mod address;
 pub mod event;
 pub mod event_type;
+pub mod explain;
 pub mod id;
 pub mod index;
 pub mod journal;

@@ -7,6 +7,7 @@ use anyhow::Context;
 pub(crate) mod key;
 pub(crate) mod listen;
 pub(crate) mod migrate;
+pub(crate) mod pattern;
 pub(crate) mod publish;
 pub(crate) mod webhook;
 
