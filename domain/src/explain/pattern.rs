@@ -15,10 +15,10 @@ pub(super) fn alternatives(tree: &Tree, body: &str) -> Vec<Vec<Clause>> {
     let mut paths = Paths::default();
     paths.add(tree);
     let event = Part::read(body, &paths);
-    let explained = tree.branches.iter().map(|fields| {
+    let explained = tree.branches().map(|fields| {
         let mut clauses = Vec::new();
         explain(fields, &[&event], "", &mut clauses);
-        let branch = Tree { branches: Box::new([fields.clone()]) };
+        let branch = Tree { first: fields.into(), others: Box::default() };
         if branch.matches(&event) {
             // Also where a field is absent from the element that fits, and present in others.
             clauses.iter_mut().for_each(|clause| clause.matched = true);
@@ -38,9 +38,11 @@ pub(super) fn alternatives(tree: &Tree, body: &str) -> Vec<Vec<Clause>> {
 /// `seen` are the places where the fields may stand: several if there are arrays on the way.
 fn explain(fields: &[Field], seen: &[&Part<'_>], above: &str, clauses: &mut Vec<Clause>) {
     for field in fields {
-        let path = if above.is_empty() { field.name.to_string() } else { format!("{above}.{}", field.name) };
-        let found: Vec<&Part<'_>> =
-            seen.iter().flat_map(|part| elements(part)).filter_map(|part| part.field(&field.name)).collect();
+        let path = if above.is_empty() { field.path.to_string() } else { format!("{above}.{}", field.path) };
+        let mut found = seen.to_vec();
+        for name in field.path.split('.') {
+            found = found.into_iter().flat_map(elements).filter_map(|part| part.field(name)).collect();
+        }
         if !field.tests.is_empty() {
             clauses.push(clause(path.clone(), &field.tests, &found));
         }

@@ -12,7 +12,7 @@ pub(super) struct Anchor<'t> {
 
 /// An anchor for each alternative; `None` if one has none, since it asks only for what is absent.
 pub(super) fn of(tree: &Tree) -> Option<Vec<Anchor<'_>>> {
-    tree.branches.iter().map(|fields| of_branch(fields)).collect()
+    tree.branches().map(of_branch).collect()
 }
 
 fn of_branch(fields: &[Field]) -> Option<Anchor<'_>> {
@@ -26,12 +26,13 @@ fn of_branch(fields: &[Field]) -> Option<Anchor<'_>> {
 
 fn collect<'t>(fields: &'t [Field], path: &mut Vec<&'t str>, anchors: &mut Vec<Anchor<'t>>) {
     for field in fields {
-        path.push(&field.name);
+        let above = path.len();
+        path.extend(field.path.split('.'));
         if !field.tests.is_empty() && !field.tests.contains(&Test::Absent) {
             anchors.push(Anchor { path: path.clone(), tests: &field.tests });
         }
         collect(&field.fields, path, anchors);
-        path.pop();
+        path.truncate(above);
     }
 }
 

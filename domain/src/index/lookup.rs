@@ -36,44 +36,36 @@ pub(super) struct Lookup<'l, 'e> {
     body: &'l Body<'e>,
     /// The event type patterns that match, in order.
     types: Vec<TypeNumber>,
-    found: Vec<WebhookId>,
 }
 
 impl<'l, 'e> Lookup<'l, 'e> {
     pub(super) fn new(shelves: &'l Shelves, body: &'l Body<'e>) -> Self {
-        Self { shelves, body, types: shelves.types_of(body.event), found: Vec::with_capacity(16) }
+        Self { shelves, body, types: shelves.types_of(body.event) }
     }
 
-    /// The webhooks that want the event, some perhaps more than once.
-    pub(super) fn found(mut self) -> Vec<WebhookId> {
+    /// The webhooks that want the event, some perhaps more than once. Candidates are gathered first and
+    /// then asked, which lets the processor fetch several of them from memory at a time.
+    pub(super) fn found(&self) -> Vec<WebhookId> {
+        let mut candidates = Vec::with_capacity(32);
         for scoped in self.shelves.scopes_of(self.body.event) {
             match scoped {
                 Scoped::Few(rules) => {
-                    for (number, rule) in rules {
-                        if self.types.binary_search(number).is_ok() {
-                            self.ask(rule);
-                        }
-                    }
+                    let typed = rules.iter().filter(|(number, _)| self.types.binary_search(number).is_ok());
+                    candidates.extend(typed.map(|(_, rule)| rule));
                 }
                 Scoped::Many(shelves) => {
-                    let (shared, body) = (self.shelves, self.body);
-                    let types = std::mem::take(&mut self.types);
-                    let places = types.iter().filter_map(|number| shelves.get(number));
-                    for shelf in places {
-                        shelf.candidates(|| body.read(shared.paths()), &mut |rule| self.ask(rule));
+                    let mut found = |rule: &'l Arc<Filed>| candidates.push(rule);
+                    for shelf in self.types.iter().filter_map(|number| shelves.get(number)) {
+                        shelf.candidates(|| self.body.read(self.shelves.paths()), &mut found);
                     }
-                    self.types = types;
                 }
             }
         }
-        self.found
+        candidates.iter().filter(|rule| self.matches(rule)).map(|rule| rule.webhook).collect()
     }
 
-    fn ask(&mut self, rule: &Arc<Filed>) {
-        if rule.rest_matches(self.body.event)
+    fn matches(&self, rule: &Filed) -> bool {
+        rule.rest_matches(self.body.event)
             && rule.pattern.as_ref().is_none_or(|tree| tree.matches(self.body.read(self.shelves.paths())))
-        {
-            self.found.push(rule.webhook);
-        }
     }
 }

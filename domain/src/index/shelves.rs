@@ -6,7 +6,7 @@ use super::{Filed, filed::Scope, shelf::Shelf, type_numbers::TypeNumber, types::
 use crate::{event::Event, event_type::TypePattern, pattern::document::Paths};
 
 /// So many rules of a scope are told apart one by one.
-const FEW: usize = 16;
+const FEW: usize = 64;
 
 type ByName = HashMap<Box<str>, Scoped, ahash::RandomState>;
 

@@ -44,12 +44,12 @@ pub(crate) enum Scalar<'a> {
 
 impl Paths {
     pub(crate) fn add(&mut self, tree: &Tree) {
-        tree.branches.iter().for_each(|fields| self.add_fields(fields));
+        tree.branches().for_each(|fields| self.add_fields(fields));
     }
 
     /// Takes a tree away that was added.
     pub(crate) fn remove(&mut self, tree: &Tree) {
-        tree.branches.iter().for_each(|fields| self.remove_fields(fields));
+        tree.branches().for_each(|fields| self.remove_fields(fields));
     }
 
     /// What is used below the name, if the name is.
@@ -67,23 +67,32 @@ impl Paths {
 
     fn add_fields(&mut self, fields: &[Field]) {
         for field in fields {
-            if !self.below.contains_key(&field.name) {
-                self.below.insert(field.name.clone(), Self::default());
+            let mut paths = &mut *self;
+            for name in field.path.split('.') {
+                if !paths.below.contains_key(name) {
+                    paths.below.insert(name.into(), Self::default());
+                }
+                paths = paths.below.get_mut(name).expect("it is there now");
+                paths.uses += 1;
             }
-            let paths = self.below.get_mut(&field.name).expect("it is there now");
-            paths.uses += 1;
             paths.add_fields(&field.fields);
         }
     }
 
     fn remove_fields(&mut self, fields: &[Field]) {
-        for field in fields {
-            let Some(paths) = self.below.get_mut(&field.name) else { continue };
-            paths.remove_fields(&field.fields);
-            paths.uses -= 1;
-            if paths.uses == 0 {
-                self.below.remove(&field.name);
-            }
+        fields.iter().for_each(|field| self.remove_field(&field.path, &field.fields));
+    }
+
+    fn remove_field(&mut self, path: &str, fields: &[Field]) {
+        let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+        let Some(paths) = self.below.get_mut(name) else { return };
+        match rest {
+            Some(rest) => paths.remove_field(rest, fields),
+            None => paths.remove_fields(fields),
+        }
+        paths.uses -= 1;
+        if paths.uses == 0 {
+            self.below.remove(name);
         }
     }
 }

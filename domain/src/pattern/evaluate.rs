@@ -12,7 +12,7 @@ use super::{
 impl Tree {
     /// Whether it matches what was read of an event along its paths.
     pub(crate) fn matches(&self, event: &Part<'_>) -> bool {
-        self.branches.iter().any(|fields| hold(fields, Some(event)))
+        self.branches().any(|fields| hold(fields, Some(event)))
     }
 }
 
@@ -28,9 +28,9 @@ fn are_there(fields: &[Field], seen: Option<&Part<'_>>) -> bool {
         Some(object @ Part::Object(_)) => {
             let mut is_any_there = false;
             for field in fields {
-                match is_there(field, object.field(&field.name)) {
+                match is_there(field, &field.path, object) {
                     true => is_any_there = true,
-                    false if is_absent(field, object.field(&field.name)) => {}
+                    false if is_absent(field, &field.path, Some(object)) => {}
                     false => return false,
                 }
             }
@@ -40,26 +40,45 @@ fn are_there(fields: &[Field], seen: Option<&Part<'_>>) -> bool {
     }
 }
 
-/// Whether all the fields may be absent and are, from every element of an array.
+/// Whether all the fields may be absent and are.
 fn are_absent(fields: &[Field], seen: Option<&Part<'_>>) -> bool {
-    match seen {
-        Some(Part::Array(items)) if !items.is_empty() => {
-            items.iter().all(|item| are_absent(fields, Some(item)))
-        }
-        Some(part) => fields.iter().all(|field| is_absent(field, part.field(&field.name))),
-        None => fields.iter().all(|field| is_absent(field, None)),
+    fields.iter().all(|field| is_absent(field, &field.path, seen))
+}
+
+/// Whether the field, which lies at the path below an object or one in an array, holds by a value that
+/// is there.
+fn is_there(field: &Field, path: &str, seen: &Part<'_>) -> bool {
+    if let Part::Array(items) = seen {
+        return items.iter().any(|item| is_there(field, path, item));
+    }
+    match path.split_once('.') {
+        Some((name, path)) => seen.field(name).is_some_and(|below| is_there(field, path, below)),
+        None => is_value_there(field, seen.field(path)),
     }
 }
 
-fn is_there(field: &Field, seen: Option<&Part<'_>>) -> bool {
+fn is_value_there(field: &Field, seen: Option<&Part<'_>>) -> bool {
     let by_value = !field.tests.is_empty() && has_wanted(&field.tests, seen);
     let by_fields = !field.fields.is_empty() && are_there(&field.fields, seen);
     by_value && (by_fields || are_absent(&field.fields, seen))
         || by_fields && (field.tests.is_empty() || has_none(&field.tests, seen))
 }
 
-fn is_absent(field: &Field, seen: Option<&Part<'_>>) -> bool {
-    (field.tests.is_empty() || has_none(&field.tests, seen)) && are_absent(&field.fields, seen)
+/// Whether the field may be absent and is, from every element of an array.
+fn is_absent(field: &Field, path: &str, seen: Option<&Part<'_>>) -> bool {
+    if let Some(Part::Array(items)) = seen {
+        return match items.is_empty() {
+            true => is_absent(field, path, None),
+            false => items.iter().all(|item| is_absent(field, path, Some(item))),
+        };
+    }
+    match path.split_once('.') {
+        Some((name, path)) => is_absent(field, path, seen.and_then(|object| object.field(name))),
+        None => {
+            let value = seen.and_then(|object| object.field(path));
+            (field.tests.is_empty() || has_none(&field.tests, value)) && are_absent(&field.fields, value)
+        }
+    }
 }
 
 fn has_wanted(tests: &[Test], seen: Option<&Part<'_>>) -> bool {

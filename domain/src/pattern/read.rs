@@ -39,7 +39,9 @@ pub(super) fn tree(text: &str, limits: &Limits) -> Result<Tree, Vec<Problem>> {
     let mut branches = vec![Branch::new()];
     reader.whole(text, &mut branches);
     reader.problems.or(())?;
-    Ok(Tree { branches: branches.iter().map(|branch| fields(branch, 0)).collect() })
+    let mut branches = branches.iter().map(|branch| fields(branch, 0));
+    let first = branches.next().unwrap_or_default();
+    Ok(Tree { first, others: branches.collect() })
 }
 
 impl Reader<'_> {
@@ -196,7 +198,18 @@ fn fields(branch: &[(Path, Rc<[Test]>)], depth: usize) -> Box<[Field]> {
             .collect();
         let here = inside.iter().find(|(path, _)| path.len() == depth + 1);
         let tests = here.map_or_else(Box::default, |(_, tests)| tests.iter().cloned().collect());
-        Field { name: name.into(), tests, fields: fields(&inside, depth + 1) }
+        joined(Field { path: name.into(), tests, fields: fields(&inside, depth + 1) })
     };
     names.into_iter().map(field).collect()
+}
+
+/// A field about which only one below it says something becomes one with that.
+fn joined(field: Field) -> Field {
+    match (&*field.tests, &*field.fields) {
+        ([], [only]) => {
+            let path = format!("{}.{}", field.path, only.path).into();
+            Field { path, tests: only.tests.clone(), fields: only.fields.clone() }
+        }
+        _ => field,
+    }
 }

@@ -9,17 +9,25 @@ use super::{decimal::Decimal, document::Scalar, fold::folded, wildcard::Wildcard
 /// What a pattern says, with every `$or` multiplied out: one branch must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tree {
-    pub(crate) branches: Box<[Box<[Field]>]>,
+    pub(crate) first: Box<[Field]>,
+    pub(crate) others: Box<[Box<[Field]>]>,
 }
 
-/// What must hold for one field of an object.
+/// What must hold for one field of an object. Small, since there may be millions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
-    pub(crate) name: Box<str>,
+    /// Its name; where a name has only one below it, both joined by a dot.
+    pub(crate) path: Box<str>,
     /// One of these must hold for a value of the field; empty: no word about its values.
     pub(crate) tests: Box<[Test]>,
     /// All of these must hold for the object that is the field's value, or one in its array.
     pub(crate) fields: Box<[Field]>,
+}
+
+impl Tree {
+    pub(crate) fn branches(&self) -> impl Iterator<Item = &[Field]> {
+        std::iter::once(&*self.first).chain(self.others.iter().map(|branch| &**branch))
+    }
 }
 
 /// One entry in a field's list.
