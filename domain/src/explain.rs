@@ -106,4 +106,6 @@ fn told(seen: &str) -> String {
 }
 
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 mod tests;

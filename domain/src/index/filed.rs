@@ -10,13 +10,15 @@ use hashbrown::HashTable;
 use super::type_numbers::{TypeNumber, TypeNumbers};
 use crate::{event::Event, event_type::TypePattern, id::WebhookId, pattern::tree::Tree, rule::Rule};
 
+/// What matching looks at comes first, close together.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Filed {
     pub(super) webhook: WebhookId,
-    pub(super) scope: Scope,
-    pub(super) types: Types,
     rest: Option<Box<Rest>>,
     pub(super) pattern: Option<Arc<Tree>>,
+    pub(super) types: Types,
+    pub(super) scope: Scope,
 }
 
 /// Under what a rule is filed.

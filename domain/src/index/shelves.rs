@@ -7,6 +7,8 @@ use crate::{event::Event, event_type::TypePattern, pattern::document::Paths};
 
 /// So many rules of a scope are told apart one by one.
 const FEW: usize = 64;
+/// By so many places a short list grows: doubling it would leave a third empty.
+const GROWTH: usize = 4;
 
 type ByName = HashMap<Box<str>, Scoped, ahash::RandomState>;
 
@@ -134,7 +136,12 @@ impl Scoped {
         }
         for number in rule.types.distinct() {
             match self {
-                Self::Few(rules) => rules.push((number, rule.clone())),
+                Self::Few(rules) => {
+                    if rules.len() == rules.capacity() {
+                        rules.reserve_exact(GROWTH);
+                    }
+                    rules.push((number, rule.clone()));
+                }
                 Self::Many(shelves) => shelves.entry(number).or_default().put(rule),
             }
         }

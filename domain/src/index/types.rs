@@ -11,7 +11,7 @@ use crate::event_type::TypePattern;
 
 #[derive(Debug, Default)]
 pub(super) struct Types {
-    patterns: HashMap<TypeNumber, TypePattern>,
+    patterns: HashMap<TypeNumber, TypePattern, ahash::RandomState>,
     exact: HashMap<Box<str>, TypeNumber, ahash::RandomState>,
     beginnings: ByLength<Vec<TypeNumber>>,
     ends: ByLength<Vec<TypeNumber>>,

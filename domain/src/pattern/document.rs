@@ -18,7 +18,7 @@ use crate::event::{Event, rfc3339_millis};
 /// The names that patterns use, as a tree, each with how many use it.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    below: HashMap<Box<str>, Paths>,
+    below: HashMap<Box<str>, Paths, ahash::RandomState>,
     uses: usize,
 }
 

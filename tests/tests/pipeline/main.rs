@@ -6,6 +6,7 @@ mod changes;
 mod commands;
 mod disabling;
 mod fan_out;
+mod filters;
 mod hostile_receivers;
 mod isolation;
 mod killing;
