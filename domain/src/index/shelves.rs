@@ -25,6 +25,7 @@ pub(super) struct Shelves {
 #[derive(Debug)]
 pub(super) enum Scoped {
     Few(Vec<(TypeNumber, Arc<Filed>)>),
+    #[expect(clippy::box_collection, reason = "most scopes are few, and there are many of those")]
     Many(Box<HashMap<TypeNumber, Shelf, ahash::RandomState>>),
 }
 

@@ -48,7 +48,7 @@ pub(crate) enum Test {
     Cidr(Box<IpNet>),
     Exists,
     Absent,
-    AnythingBut(Box<Vec<Test>>),
+    AnythingBut(Box<[Test]>),
 }
 
 /// Numbers between two ends, of which one may be missing.

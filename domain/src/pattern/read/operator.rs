@@ -251,7 +251,7 @@ fn anything_but(reader: &mut Reader<'_>, operand: &Operand<'_>) -> Option<Test> 
         reader.problems.add(&operand.pointer, "mixed_list", operand.text, message);
         return None;
     }
-    Some(Test::AnythingBut(Box::new(tests)))
+    Some(Test::AnythingBut(tests.into()))
 }
 
 fn is_text_or_number(reader: &mut Reader<'_>, item: &Operand<'_>, test: &Test) -> bool {
