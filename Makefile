@@ -1,6 +1,6 @@
 # The everyday commands. Longer ones are scripts in deploy/local.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check bench build clean
+.PHONY: help demo up down test check fuzz bench build clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -19,6 +19,9 @@ test: ## run every test on real servers; ARGS="…" goes to the test runner
 
 check: ## format, lints, documentation, dependencies
 	@deploy/local/check
+
+fuzz: ## fuzz the reading and matching of patterns for a minute
+	@deploy/local/fuzz
 
 bench: ## measure against the bare broker (long); ARGS="--list" tells what
 	@deploy/local/bench $(ARGS)

@@ -20,7 +20,6 @@ use posthorn_domain::{
     webhook::DisablePolicy,
 };
 use posthorn_store::{NewWebhook, Store};
-use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -112,8 +111,8 @@ impl Installation {
 
     fn webhook(&self, position: usize, id: WebhookId, receiver: Hosts) -> anyhow::Result<NewWebhook> {
         let project = project(position % self.setup.groups());
-        let rule: Rule =
-            serde_json::from_value(json!({"event_types": [event::TYPE], "projects": [project]}))?;
+        let event_types = Some(vec![event::TYPE.parse()?]);
+        let rule = Rule { event_types, projects: Some(vec![project]), ..Rule::default() };
         Ok(NewWebhook {
             id,
             name: format!("webhook {position}"),

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
-use commands::{listen::Listen, publish::Publish, webhook::WebhookCommand};
+use commands::{listen::Listen, pattern::PatternCommand, publish::Publish, webhook::WebhookCommand};
 use roles::Role;
 use settings::{DatabaseSettings, LogSettings};
 
@@ -51,6 +51,9 @@ enum Command {
     /// Add, list, change and remove webhooks, in PostgreSQL
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Try out patterns on events' data; needs no servers
+    #[command(subcommand)]
+    Pattern(PatternCommand),
     /// Print a fresh key for POSTHORN_SECRET_KEYS
     Key {
         /// The key's name; give every new key another one
@@ -66,6 +69,12 @@ async fn main() -> ExitCode {
     telemetry::init(&cli.log);
     // One TLS implementation for all clients; whoever came first is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    if let Command::Pattern(command) = cli.command {
+        return command.run().unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::from(commands::pattern::CANNOT_TELL)
+        });
+    }
     match run(cli.command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -97,6 +106,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Publish(publish) => publish.run().await,
         Command::Listen(listen) => listen.run().await,
         Command::Webhook(command) => command.run().await,
+        Command::Pattern(_) => unreachable!("it has an exit status of its own"),
         Command::Key { name } => commands::key::run(&name),
     }
 }

@@ -14,8 +14,10 @@ use ipnet::IpNet;
 use posthorn_broker::{Broker, Config, Names, QueueType};
 use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
 
+mod filters;
 mod secret;
 
+pub(crate) use filters::{FilterSettings, PatternSettings};
 pub(crate) use secret::Secret;
 
 /// How logs are written. They go to standard error.

@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use posthorn_broker::{BrokerError, Declare, Session};
@@ -29,14 +26,16 @@ pub(crate) struct Lanes {
 pub(crate) struct Starting(Arc<Left>);
 
 struct Left {
-    count: AtomicUsize,
+    count: Mutex<usize>,
     status: Status,
 }
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        let left = self.0.count.fetch_sub(1, Relaxed) - 1;
-        self.0.tell(left);
+        // Told under the lock: the last one told is the last one counted.
+        let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count -= 1;
+        self.0.tell(*count);
     }
 }
 
@@ -64,7 +63,7 @@ impl Lanes {
     /// # Errors
     /// If the broker is gone or does not answer.
     pub(crate) async fn start(&self, targets: &[Arc<Target>], status: &Status) -> Result<(), BrokerError> {
-        let left = Arc::new(Left { count: AtomicUsize::new(targets.len()), status: status.clone() });
+        let left = Arc::new(Left { count: Mutex::new(targets.len()), status: status.clone() });
         left.tell(targets.len());
         for chunk in targets.chunks(CHUNK) {
             let ids: Vec<_> = chunk.iter().map(|target| target.id()).collect();

@@ -3,6 +3,8 @@
 //! Reading takes one scan of the data and builds nothing from it. What does not pass becomes a
 //! [`Rejection`] that names the field at fault.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter, tz::TimeZone};
 use posthorn_proto::v1::{self, event::Data};
@@ -76,6 +78,19 @@ impl Event {
             occurred_at,
             data,
         })
+    }
+
+    /// The data as JSON text, without space around it.
+    pub(crate) fn data(&self) -> Cow<'_, str> {
+        const CHECKED: &str = "data is checked to be UTF-8 when it is read";
+        match &self.data {
+            Data::Json(json) => std::str::from_utf8(json.trim_ascii()).expect(CHECKED).into(),
+            Data::Struct(object) => {
+                let mut json = Vec::new();
+                structure::write(object, &mut json);
+                String::from_utf8(json).expect(CHECKED).into()
+            }
+        }
     }
 
     /// The JSON body that webhooks receive; `received_at` stands in for a missing `occurred_at`.

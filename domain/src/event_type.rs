@@ -33,6 +33,11 @@ impl TypePattern {
         fits(self.0.as_bytes(), event_type.as_bytes())
     }
 
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The event type if there is no `*` in it.
     pub fn exact(&self) -> Option<&str> {
         (!self.0.contains('*')).then_some(&self.0)

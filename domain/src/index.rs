@@ -1,120 +1,114 @@
-//! The index that finds the webhooks that want an event.
+//! The index that finds the webhooks that want an event; its cost follows the matches, not the rules.
 //!
 //! Each rule is filed under what it names: its projects, else its companies, else "all"; and there
-//! under its exact event types, or with those that have a `*` or name no type. What is found under
-//! an event's project, company and type is then asked itself, so that the index decides only what
-//! is looked at.
+//! under its event types ([`shelves`]). Where many rules lie in one such place, those with a pattern
+//! are filed under a condition that they need ([`conditions`]). What is found in the places of an
+//! event is then asked itself by the plain evaluator, so that the index decides only what is looked
+//! at. The event's data is read only when something found there needs it, and only the fields in use.
+//!
+//! There are two copies of what is read ([`copies`]): one answers while the other is changed. The rules
+//! themselves are there once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::{Mutex, MutexGuard};
+
+use jiff::Timestamp;
 
 use crate::{event::Event, id::WebhookId, rule::Rule};
 
-/// Rules of many webhooks, by what they name.
+mod anchors;
+mod by_length;
+mod conditions;
+mod copies;
+mod filed;
+mod lookup;
+mod networks;
+mod posting;
+mod ranges;
+mod shelf;
+mod shelves;
+mod type_numbers;
+mod types;
+
+use copies::Copies;
+use filed::Filed;
+pub use lookup::Body;
+use lookup::Lookup;
+use posting::Posting;
+use shelves::Shelves;
+use type_numbers::TypeNumbers;
+
+/// Rules of many webhooks, by what they name. Reading waits for nobody.
 #[derive(Debug, Default)]
 pub struct Index {
-    rules: HashMap<WebhookId, Vec<Arc<Rule>>>,
-    by_project: HashMap<String, Shelf>,
-    by_company: HashMap<String, Shelf>,
-    all: Shelf,
+    copies: Copies<Shelves>,
+    ledger: Mutex<Ledger>,
 }
 
-/// The rules filed under one project, one company, or all.
+/// What only changes need.
 #[derive(Debug, Default)]
-struct Shelf {
-    by_type: HashMap<String, Vec<Filed>>,
-    any_type: Vec<Filed>,
+struct Ledger {
+    filed: filed::ByWebhook,
+    types: TypeNumbers,
 }
-
-type Filed = (WebhookId, Arc<Rule>);
 
 impl Index {
-    /// Files a webhook's rules in place of those it had.
-    pub fn put(&mut self, id: WebhookId, rules: &[Rule]) {
-        self.remove(id);
-        let rules: Vec<_> = rules.iter().cloned().map(Arc::new).collect();
-        for rule in &rules {
-            self.on_shelves(rule, |shelf| shelf.put(id, rule));
-        }
-        self.rules.insert(id, rules);
+    /// Files a webhook's rules in place of those it had. An event that is asked about next is
+    /// answered by the new ones.
+    pub fn put(&self, id: WebhookId, rules: &[Rule]) {
+        self.apply([(id, rules)]);
     }
 
     /// Takes a webhook's rules away.
-    pub fn remove(&mut self, id: WebhookId) {
-        let Some(rules) = self.rules.remove(&id) else { return };
-        for rule in rules {
-            self.on_shelves(&rule, |shelf| shelf.remove(id, &rule));
-        }
-        self.by_project.retain(|_, shelf| !shelf.is_empty());
-        self.by_company.retain(|_, shelf| !shelf.is_empty());
+    pub fn remove(&self, id: WebhookId) {
+        self.apply([(id, &[][..])]);
     }
 
-    /// The webhooks that want the event, each once, in the order of their ids.
-    pub fn wanting(&self, event: &Event) -> Vec<WebhookId> {
-        let shelves =
-            [self.by_project.get(&event.project_id), self.by_company.get(&event.company_id), Some(&self.all)];
-        let mut found: Vec<_> = shelves
-            .into_iter()
-            .flatten()
-            .flat_map(|shelf| shelf.for_type(&event.event_type))
-            .filter(|(_, rule)| rule.matches(event))
-            .map(|(id, _)| *id)
-            .collect();
+    /// Files the rules of many webhooks, each in place of those it had; none takes them away. Seen
+    /// all at once.
+    pub fn apply<'r>(&self, changes: impl IntoIterator<Item = (WebhookId, &'r [Rule])>) {
+        let mut ledger = self.ledger();
+        let Ledger { filed, types } = &mut *ledger;
+        let mut old = Vec::new();
+        let mut new = Vec::new();
+        for (id, rules) in changes {
+            old.extend(filed.take(id));
+            for rule in rules {
+                let rule = filed.put(Filed::new(id, rule, types));
+                new.push(rule);
+            }
+        }
+        self.copies.change(|shelves| {
+            types.added().for_each(|(number, pattern)| shelves.add_type(number, pattern));
+            new.iter().for_each(|rule| shelves.put(rule));
+            old.iter().for_each(|rule| shelves.remove(rule));
+        });
+        types.settle();
+        drop(new);
+        let unused = types.release(&old);
+        if !unused.is_empty() {
+            self.copies.change(|shelves| unused.iter().for_each(|number| shelves.remove_type(*number)));
+        }
+    }
+
+    /// The webhooks that want the event, each once, in the order of their ids. `received_at` is the
+    /// time in its body if the producer gave none.
+    pub fn wanting(&self, event: &Event, received_at: Timestamp) -> Vec<WebhookId> {
+        self.wanting_body(&Body::new(event, received_at))
+    }
+
+    /// As [`Index::wanting`]. What was read of the body stays with it, so it may be asked about again
+    /// only while nothing is filed or taken away.
+    #[doc(hidden)]
+    pub fn wanting_body(&self, body: &Body<'_>) -> Vec<WebhookId> {
+        let mut found = self.copies.read(|shelves| Lookup::new(shelves, body).found());
         found.sort_unstable();
         found.dedup();
         found
     }
 
-    fn on_shelves(&mut self, rule: &Rule, mut act: impl FnMut(&mut Shelf)) {
-        match (&rule.projects, &rule.companies) {
-            (Some(projects), _) => {
-                projects.iter().for_each(|project| act(self.by_project.entry(project.clone()).or_default()));
-            }
-            (None, Some(companies)) => {
-                companies.iter().for_each(|company| act(self.by_company.entry(company.clone()).or_default()));
-            }
-            (None, None) => act(&mut self.all),
-        }
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().expect("a change has panicked: the index cannot be trusted")
     }
-}
-
-impl Shelf {
-    fn put(&mut self, id: WebhookId, rule: &Arc<Rule>) {
-        match exact_types(rule) {
-            Some(types) => {
-                for event_type in types {
-                    self.by_type.entry(event_type.to_owned()).or_default().push((id, rule.clone()));
-                }
-            }
-            None => self.any_type.push((id, rule.clone())),
-        }
-    }
-
-    fn remove(&mut self, id: WebhookId, rule: &Rule) {
-        match exact_types(rule) {
-            Some(types) => {
-                for event_type in types {
-                    if let Some(filed) = self.by_type.get_mut(event_type) {
-                        filed.retain(|(filed_id, _)| *filed_id != id);
-                    }
-                }
-                self.by_type.retain(|_, filed| !filed.is_empty());
-            }
-            None => self.any_type.retain(|(filed_id, _)| *filed_id != id),
-        }
-    }
-
-    fn for_type(&self, event_type: &str) -> impl Iterator<Item = &Filed> {
-        self.by_type.get(event_type).into_iter().flatten().chain(&self.any_type)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.by_type.is_empty() && self.any_type.is_empty()
-    }
-}
-
-/// The rule's event types if it names some and none has a `*`.
-fn exact_types(rule: &Rule) -> Option<Vec<&str>> {
-    rule.event_types.as_ref()?.iter().map(|pattern| pattern.exact()).collect()
 }
 
 #[cfg(test)]

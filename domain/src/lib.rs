@@ -6,12 +6,15 @@
 pub mod address;
 pub mod event;
 pub mod event_type;
+pub mod explain;
 pub mod id;
 pub mod index;
 pub mod journal;
 pub mod keyring;
 pub mod outage;
 pub mod outcome;
+pub mod pattern;
+mod problem;
 pub mod retry;
 pub mod retry_after;
 pub mod round;
@@ -22,3 +25,4 @@ mod time;
 pub mod webhook;
 
 pub use posthorn_proto::told;
+pub use problem::Problem;

@@ -1,25 +1,48 @@
 //! Rules: which events a webhook wants.
 //!
-//! A rule is event types × companies × projects; a webhook wants an event if any of its rules
-//! matches. A missing list means all, also future ones; an empty list is refused, since "none" and
-//! "all" are too easily taken for each other.
+//! A rule is event types × companies × projects × an optional pattern on the data; a webhook wants an
+//! event if any of its rules matches. A missing list means all, also future ones; an empty list is
+//! refused, since "none" and "all" are too easily taken for each other.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use jiff::Timestamp;
+use serde::Serialize;
 
-use crate::{event::Event, event_type::TypePattern};
+use crate::{
+    event::Event,
+    event_type::TypePattern,
+    pattern::{self, Pattern},
+    problem::Problem,
+};
 
 mod read;
 
-/// The most rules of one webhook.
-pub const MOST_RULES: usize = 20;
-/// The most entries of a list of event types.
-pub const MOST_TYPES: usize = 200;
-/// The most entries of a list of companies or projects.
-pub const MOST_IDS: usize = 1000;
+/// How large the rules of a webhook may be; the default is what the documentation states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many rules a webhook has.
+    pub rules: usize,
+    /// How many entries a list of event types has.
+    pub types: usize,
+    /// How many entries a list of companies or projects has.
+    pub ids: usize,
+    /// How large a pattern is.
+    pub pattern: pattern::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rules: 20, types: 200, ids: 1000, pattern: pattern::Limits::default() }
+    }
+}
+
+impl Limits {
+    /// The highest that an operator can set. What was saved within them is read within these.
+    pub const HIGHEST: Self =
+        Self { rules: 20, types: 10_000, ids: 100_000, pattern: pattern::Limits::HIGHEST };
+}
 
 /// One rule. See the module for what its lists mean.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// The event types wanted; `None`: all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,31 +59,29 @@ pub struct Rule {
     /// Projects taken away from those.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub except_projects: Option<Vec<String>>,
-}
-
-/// What is wrong with a place in a rule list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{pointer}: {message}")]
-pub struct Problem {
-    /// JSON Pointer (RFC 6901) to the place.
-    pub pointer: String,
-    /// A stable name of the kind of problem.
-    pub code: &'static str,
-    /// What is wrong and how to mend it.
-    pub message: String,
+    /// What the body must look like; `None`: anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Pattern>,
 }
 
 impl Rule {
-    /// Reads a webhook's rule list.
+    /// Reads a webhook's rules, a JSON list.
     ///
     /// # Errors
     /// All problems at once.
-    pub fn read_list(rules: &Value) -> Result<Vec<Self>, Vec<Problem>> {
-        read::rules(rules)
+    pub fn read_list(json: &str, limits: &Limits) -> Result<Vec<Self>, Vec<Problem>> {
+        read::rules(json, limits)
     }
 
-    /// Whether the event matches.
-    pub fn matches(&self, event: &Event) -> bool {
+    /// Whether the event matches, whose body has the time of arrival `received_at` if the producer gave
+    /// no time.
+    pub fn matches(&self, event: &Event, received_at: Timestamp) -> bool {
+        self.matches_names(event)
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches_event(event, received_at))
+    }
+
+    /// Whether all but the pattern matches.
+    pub(crate) fn matches_names(&self, event: &Event) -> bool {
         named(&self.companies, &event.company_id)
             && named(&self.projects, &event.project_id)
             && typed(&self.event_types, &event.event_type)

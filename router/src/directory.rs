@@ -1,35 +1,27 @@
 //! What the router knows of the webhooks.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, RwLock},
+    collections::HashSet,
+    sync::{Arc, RwLock, RwLockReadGuard},
 };
 
-use posthorn_domain::{
-    event::Event,
-    id::WebhookId,
-    index::Index,
-    webhook::{State, Webhook},
-};
+use jiff::Timestamp;
+use posthorn_domain::{event::Event, id::WebhookId, index::Index, webhook::State};
 use posthorn_store::{Change, Update};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-/// All webhooks, and the index over the enabled ones. Matching reads it, changes wait for nobody
-/// longer than a match takes.
+const BROKEN: &str = "a change has panicked: what is known cannot be trusted";
+
+/// All webhooks, and the index over the rules of the enabled ones.
 #[derive(Default)]
 pub(crate) struct Directory {
-    known: RwLock<Known>,
+    known: RwLock<HashSet<WebhookId>>,
+    index: Index,
     /// How often everything was compared with the database.
     compared: watch::Sender<u64>,
     /// Rises with every change.
     changed: watch::Sender<u64>,
-}
-
-#[derive(Default)]
-struct Known {
-    webhooks: HashMap<WebhookId, Arc<Webhook>>,
-    index: Index,
 }
 
 impl Directory {
@@ -42,7 +34,7 @@ impl Directory {
         while let Some(Some(update)) = stop.run_until_cancelled(updates.recv()).await {
             if !update.changes.is_empty() {
                 tracing::debug!(changes = update.changes.len(), "webhooks have changed");
-                self.apply(update.changes);
+                self.apply(&update.changes);
                 self.changed.send_modify(|count| *count += 1);
             }
             if update.compared {
@@ -72,49 +64,38 @@ impl Directory {
         self.changed.subscribe()
     }
 
-    /// The webhooks that want the event.
-    pub(crate) fn wanting(&self, event: &Event) -> Vec<WebhookId> {
-        self.read().index.wanting(event)
+    /// The webhooks that want the event, which arrived at `received_at`.
+    pub(crate) fn wanting(&self, event: &Event, received_at: Timestamp) -> Vec<WebhookId> {
+        self.index.wanting(event, received_at)
     }
 
     /// Whether the webhook exists, whatever its state.
     pub(crate) fn knows(&self, id: WebhookId) -> bool {
-        self.read().webhooks.contains_key(&id)
+        self.read().contains(&id)
     }
 
     /// All webhooks that exist.
     pub(crate) fn ids(&self) -> Vec<WebhookId> {
-        self.read().webhooks.keys().copied().collect()
+        self.read().iter().copied().collect()
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Known> {
-        self.known.read().expect("a match or a change has panicked: the index cannot be trusted")
+    fn read(&self) -> RwLockReadGuard<'_, HashSet<WebhookId>> {
+        self.known.read().expect(BROKEN)
     }
 
-    fn apply(&self, changes: Vec<Change>) {
-        let mut known =
-            self.known.write().expect("a match or a change has panicked: the index cannot be trusted");
+    fn apply(&self, changes: &[Change]) {
+        let wanted = changes.iter().map(|change| match change {
+            Change::Put(webhook) if webhook.state == State::Enabled => (webhook.id, webhook.rules.as_slice()),
+            Change::Put(webhook) => (webhook.id, &[][..]),
+            Change::Gone(id) => (*id, &[][..]),
+        });
+        self.index.apply(wanted);
+        let mut known = self.known.write().expect(BROKEN);
         for change in changes {
-            known.apply(change);
-        }
-    }
-}
-
-impl Known {
-    fn apply(&mut self, change: Change) {
-        match change {
-            Change::Put(webhook) => {
-                if webhook.state == State::Enabled {
-                    self.index.put(webhook.id, &webhook.rules);
-                } else {
-                    self.index.remove(webhook.id);
-                }
-                self.webhooks.insert(webhook.id, webhook);
-            }
-            Change::Gone(id) => {
-                self.index.remove(id);
-                self.webhooks.remove(&id);
-            }
+            match change {
+                Change::Put(webhook) => known.insert(webhook.id),
+                Change::Gone(id) => known.remove(id),
+            };
         }
     }
 }

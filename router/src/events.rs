@@ -94,7 +94,7 @@ impl Routing {
 
     fn route(&mut self, event: &Event, message: Message, directory: &Directory) -> Entry {
         let received_at = Timestamp::now();
-        let webhook_ids = directory.wanting(event);
+        let webhook_ids = directory.wanting(event, received_at);
         metrics::event_received(webhook_ids.len());
         self.events.push(RoundEvent {
             message: message.body.clone(),

@@ -224,7 +224,7 @@ fn read(row: &Row) -> Result<Webhook, StoreError> {
     let secrets = secrets
         .map(|((key_id, bytes), expires_at)| LiveSecret { sealed: Sealed { key_id, bytes }, expires_at });
     let state = row.get::<_, &str>("state").parse().map_err(unreadable)?;
-    let rules = match webhooks::read_rules(&row.get("rules")) {
+    let rules = match webhooks::read_rules(row) {
         Ok(rules) => rules,
         Err(problem) if state == State::Enabled => return Err(unreadable(problem)),
         // It gets nothing: that must not depend on its rules.

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use posthorn_domain::{
     id::WebhookId,
     keyring::Sealed,
-    rule::Rule,
+    rule::{Limits, Rule},
     webhook::{Condition, DisablePolicy, DisabledReason, State},
 };
-use serde_json::Value;
-use tokio_postgres::Row;
+use serde_json::{Value, value::RawValue};
+use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
 use crate::{connect::Store, error::StoreError};
@@ -85,7 +85,7 @@ impl Store {
             let insert =
                 "INSERT INTO webhooks (id, name, url, rules, timeout_ms, max_in_flight, disable_policy)
                           VALUES ($1, $2, $3, $4, $5, $6, $7)";
-            let rules = serde_json::to_value(&webhook.rules).expect("rules always serialize");
+            let rules = Json(&webhook.rules);
             let timeout = webhook.timeout.as_millis() as i32;
             let policy = webhook.disable_policy.to_string();
             let in_flight = i32::from(webhook.max_in_flight);
@@ -240,7 +240,7 @@ fn read(row: &Row) -> Result<WebhookRecord, StoreError> {
             id,
             name: row.get("name"),
             url: row.get("url"),
-            rules: read_rules(&row.get("rules")).map_err(unreadable)?,
+            rules: read_rules(row).map_err(unreadable)?,
             timeout: read_timeout(row),
             max_in_flight: read_in_flight(row),
             disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
@@ -257,8 +257,10 @@ fn read(row: &Row) -> Result<WebhookRecord, StoreError> {
     })
 }
 
-pub(crate) fn read_rules(rules: &Value) -> Result<Vec<Rule>, String> {
-    Rule::read_list(rules).map_err(|problems| {
+/// Reads them as they are written: a JSON value would round their numbers.
+pub(crate) fn read_rules(row: &Row) -> Result<Vec<Rule>, String> {
+    let Json(rules) = row.get::<_, Json<Box<RawValue>>>("rules");
+    Rule::read_list(rules.get(), &Limits::HIGHEST).map_err(|problems| {
         let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
         format!("its rules are wrong at {}", told.join("; "))
     })

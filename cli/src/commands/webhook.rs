@@ -5,13 +5,22 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use posthorn_domain::{
-    id::WebhookId, keyring::KeyRing, rule::Rule, signature::Secret, webhook::DisablePolicy,
+    Problem,
+    id::WebhookId,
+    keyring::KeyRing,
+    pattern::Pattern,
+    rule::{Limits, Rule},
+    signature::Secret,
+    webhook::DisablePolicy,
 };
 use posthorn_store::{NewWebhook, Store, WebhookRecord};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::settings::{AddressSettings, BrokerSettings, DatabaseSettings, KeySettings};
+use crate::{
+    commands::read_file,
+    settings::{AddressSettings, BrokerSettings, DatabaseSettings, FilterSettings, KeySettings},
+};
 
 mod show;
 mod waiting;
@@ -93,6 +102,9 @@ pub(crate) struct Add {
     /// Projects that it doesn't want among those
     #[arg(long, value_delimiter = ',', value_name = "IDS", conflicts_with = "rules")]
     except_projects: Option<Vec<String>>,
+    /// A file with a pattern that the body must match, such as {"data": {"priority": [1, 2]}}
+    #[arg(long, value_name = "FILE", conflicts_with = "rules")]
+    pattern: Option<PathBuf>,
     /// A file with a JSON list of rules, for more than one rule
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -112,6 +124,8 @@ pub(crate) struct Add {
     keys: KeySettings,
     #[command(flatten)]
     addresses: AddressSettings,
+    #[command(flatten)]
+    filters: FilterSettings,
 }
 
 fn read_timeout(text: &str) -> Result<Duration, String> {
@@ -213,17 +227,31 @@ impl Add {
     }
 
     fn read_rules(&self) -> anyhow::Result<Vec<Rule>> {
-        let rules = match &self.rules {
-            Some(file) => {
-                let text = std::fs::read_to_string(file)
-                    .with_context(|| format!("cannot read {}", file.display()))?;
-                serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?
-            }
-            None => json!([self.rule()]),
+        let limits = self.filters.limits();
+        let read = match &self.rules {
+            Some(file) => Rule::read_list(&read_file(file)?, &limits),
+            None => self.read_rule(&limits)?,
         };
-        Rule::read_list(&rules).map_err(|problems| {
+        read.map_err(|problems| {
             let told: Vec<_> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
             anyhow::anyhow!("the rules are wrong at{}", told.concat())
+        })
+    }
+
+    /// One rule, from flags.
+    fn read_rule(&self, limits: &Limits) -> anyhow::Result<Result<Vec<Rule>, Vec<Problem>>> {
+        let rules = Rule::read_list(&json!([self.rule()]).to_string(), limits);
+        let Some(file) = &self.pattern else { return Ok(rules) };
+        let pattern = Pattern::parse_within(&read_file(file)?, &limits.pattern).map_err(|mut problems| {
+            problems.iter_mut().for_each(|problem| problem.pointer.insert_str(0, "/0/pattern"));
+            problems
+        });
+        Ok(match (rules, pattern) {
+            (Ok(mut rules), Ok(pattern)) => {
+                rules.iter_mut().for_each(|rule| rule.pattern = Some(pattern.clone()));
+                Ok(rules)
+            }
+            (rules, pattern) => Err([rules.err(), pattern.err()].into_iter().flatten().flatten().collect()),
         })
     }
 

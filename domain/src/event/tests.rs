@@ -26,6 +26,16 @@ pub(crate) fn event(event_type: &str, company: &str, project: &str) -> Event {
     decode(&wire).unwrap()
 }
 
+/// The same with data.
+pub(crate) fn event_with(event_type: &str, company: &str, project: &str, data: &serde_json::Value) -> Event {
+    let mut wire = wire();
+    wire.r#type = event_type.into();
+    wire.company_id = company.into();
+    wire.project_id = project.into();
+    wire.data = Some(Data::Json(data.to_string().into()));
+    decode(&wire).unwrap()
+}
+
 fn decode(wire: &v1::Event) -> Result<Event, Rejection> {
     Event::decode(&wire.encode_to_vec().into(), 1 << 20)
 }

@@ -2,7 +2,10 @@ use proptest::{prelude::*, sample::select};
 use uuid::Uuid;
 
 use super::*;
-use crate::event::tests::event;
+use crate::{
+    event::tests::event_with,
+    pattern::tests::chance::{a_pattern, some_data},
+};
 
 fn some_of(words: &'static [&'static str]) -> impl Strategy<Value = Option<Vec<String>>> {
     prop::option::of(prop::collection::vec(select(words).prop_map(str::to_owned), 1..3))
@@ -14,13 +17,15 @@ fn types() -> impl Strategy<Value = Option<Vec<crate::event_type::TypePattern>>>
 }
 
 fn a_rule() -> impl Strategy<Value = Rule> {
-    (types(), types(), some_of(&["c1", "c2"]), some_of(&["p1", "p2"]), some_of(&["p1", "p3"])).prop_map(
-        |(event_types, except_event_types, companies, projects, except_projects)| Rule {
+    let names = (types(), types(), some_of(&["c1", "c2"]), some_of(&["p1", "p2"]), some_of(&["p1", "p3"]));
+    (names, prop::option::weighted(0.6, a_pattern())).prop_map(
+        |((event_types, except_event_types, companies, projects, except_projects), pattern)| Rule {
             event_types,
             except_event_types,
             companies,
             projects,
             except_projects,
+            pattern,
         },
     )
 }
@@ -29,47 +34,102 @@ fn an_event() -> impl Strategy<Value = Event> {
     let types = select(&["a.b", "a.c", "b.b", "b.c"][..]);
     let companies = select(&["c1", "c2", ""][..]);
     let projects = select(&["p1", "p2", "p3", ""][..]);
-    (types, companies, projects).prop_map(|(t, c, p)| event(t, c, p))
+    (types, companies, projects, some_data()).prop_map(|(t, c, p, data)| event_with(t, c, p, &data))
+}
+
+/// Rules of one project and type, which differ by their patterns only: enough to fill a long shelf.
+fn alike() -> impl Strategy<Value = Rule> {
+    a_pattern().prop_map(|pattern| Rule {
+        event_types: Some(vec!["a.b".parse().unwrap()]),
+        projects: Some(vec!["p1".to_owned()]),
+        pattern: Some(pattern),
+        ..Rule::default()
+    })
 }
 
 /// Puts a webhook's rules, or takes them away.
-fn a_change() -> impl Strategy<Value = (u8, Option<Vec<Rule>>)> {
-    (0u8..6, prop::option::weighted(0.8, prop::collection::vec(a_rule(), 1..3)))
+fn a_change(
+    rule: impl Strategy<Value = Rule>,
+    webhooks: u8,
+) -> impl Strategy<Value = (u8, Option<Vec<Rule>>)> {
+    (0..webhooks, prop::option::weighted(0.8, prop::collection::vec(rule, 1..3)))
 }
 
-proptest! {
-    #[test]
-    fn the_index_finds_what_asking_every_rule_finds(
-        changes in prop::collection::vec(a_change(), 1..20),
-        events in prop::collection::vec(an_event(), 1..10),
-    ) {
-        let mut index = Index::default();
-        let mut plain = std::collections::BTreeMap::new();
-        for (number, rules) in changes {
-            let id = WebhookId(Uuid::from_u128(number.into()));
-            match rules {
-                Some(rules) => {
-                    index.put(id, &rules);
-                    plain.insert(id, rules);
-                }
-                None => {
-                    index.remove(id);
-                    plain.remove(&id);
-                }
+/// Asks the index and every rule, after each change.
+fn check(changes: Vec<(u8, Option<Vec<Rule>>)>, events: &[Event]) -> Result<(), TestCaseError> {
+    let index = Index::default();
+    let mut plain = std::collections::BTreeMap::new();
+    for (number, rules) in changes {
+        let id = WebhookId(Uuid::from_u128(number.into()));
+        match rules {
+            Some(rules) => {
+                index.put(id, &rules);
+                plain.insert(id, rules);
+            }
+            None => {
+                index.remove(id);
+                plain.remove(&id);
             }
         }
         for event in events {
             let wanting: Vec<_> = plain
                 .iter()
-                .filter(|(_, rules)| rules.iter().any(|rule| rule.matches(&event)))
+                .filter(|(_, rules)| rules.iter().any(|rule| rule.matches(event, Timestamp::UNIX_EPOCH)))
                 .map(|(id, _)| *id)
                 .collect();
-            prop_assert_eq!(index.wanting(&event), wanting);
+            prop_assert_eq!(index.wanting(event, Timestamp::UNIX_EPOCH), wanting);
         }
-        for id in plain.keys() {
-            index.remove(*id);
-        }
-        prop_assert!(index.rules.is_empty() && index.by_project.is_empty() && index.by_company.is_empty());
-        prop_assert!(index.all.is_empty());
+    }
+    for id in plain.keys() {
+        index.remove(*id);
+    }
+    prop_assert!(index.copies.read(Shelves::is_empty));
+    prop_assert!(index.ledger().filed.is_empty());
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn the_index_finds_what_asking_every_rule_finds(
+        changes in prop::collection::vec(a_change(a_rule(), 6), 1..20),
+        events in prop::collection::vec(an_event(), 1..10),
+    ) {
+        check(changes, &events)?;
+    }
+
+    #[test]
+    fn a_shelf_of_ranges_finds_what_asking_every_rule_finds(
+        ranges in prop::collection::vec((-50i32..50, 0u8..20, 0usize..5), 30..60),
+        numbers in prop::collection::vec(-60i32..80, 1..10),
+    ) {
+        let changes = ranges.iter().zip(0u8..).map(|((low, size, kind), number)| {
+            let high = low + i32::from(*size) + 1;
+            let numeric = [
+                format!("[\">=\", {low}, \"<\", {high}]"),
+                format!("[\">\", {low}e-1, \"<=\", {high}.5]"),
+                format!("[\"<=\", {low}]"),
+                format!("[\">\", {high}]"),
+                format!("[\">=\", {low}, \"<=\", {low}.0]"),
+            ];
+            let pattern = format!("{{\"data\": {{\"n\": [{{\"numeric\": {}}}]}}}}", numeric[*kind]);
+            let rule = Rule { pattern: crate::pattern::Pattern::parse(&pattern).ok(), ..Rule::default() };
+            (number, Some(vec![rule]))
+        });
+        let events: Vec<_> =
+            numbers.iter().map(|n| event_with("a.b", "c1", "p1", &serde_json::json!({ "n": n }))).collect();
+        check(changes.collect(), &events)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_long_shelf_finds_what_asking_every_rule_finds(
+        changes in prop::collection::vec(a_change(alike(), 100), 90..120),
+        data in prop::collection::vec(some_data(), 1..10),
+    ) {
+        let events: Vec<_> = data.iter().map(|data| event_with("a.b", "c1", "p1", data)).collect();
+        check(changes, &events)?;
     }
 }

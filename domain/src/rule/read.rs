@@ -1,68 +1,146 @@
 //! Reads rule lists and finds all that is wrong with them.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
-use super::{MOST_IDS, MOST_RULES, MOST_TYPES, Problem, Rule};
-use crate::event_type::TypePattern;
+use serde::de::IgnoredAny;
+use serde_json::{Value, value::RawValue};
 
-const FIELDS: [&str; 5] = ["event_types", "except_event_types", "companies", "projects", "except_projects"];
+use super::{Limits, Problem, Rule};
+use crate::{
+    event_type::TypePattern,
+    pattern::Pattern,
+    problem::{Problems, below},
+};
 
-#[derive(Default)]
-struct Problems(Vec<Problem>);
+const FIELDS: [&str; 6] =
+    ["event_types", "except_event_types", "companies", "projects", "except_projects", "pattern"];
 
-impl Problems {
-    fn add(&mut self, pointer: &str, code: &'static str, message: impl Into<String>) {
-        self.0.push(Problem { pointer: pointer.to_owned(), code, message: message.into() });
+/// An object as it is written: numbers keep their digits.
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+pub(super) fn rules(json: &str, limits: &Limits) -> Result<Vec<Rule>, Vec<Problem>> {
+    let mut reader = Reader { limits, problems: Problems::default() };
+    let rules = reader.rules(json);
+    reader.problems.or(rules)
+}
+
+struct Reader<'l> {
+    limits: &'l Limits,
+    problems: Problems,
+}
+
+impl Reader<'_> {
+    fn rules(&mut self, json: &str) -> Vec<Rule> {
+        let most = self.limits.rules;
+        let problem = match serde_json::from_str::<Vec<&RawValue>>(json) {
+            Ok(items) if items.is_empty() => {
+                let message = "a webhook needs at least one rule; the rule {} wants all events";
+                ("empty_list", message.to_owned())
+            }
+            Ok(items) if items.len() > most => {
+                let message = format!("{} rules, at most {most} are allowed; join some of them", items.len());
+                ("too_many", message)
+            }
+            Ok(items) => {
+                let places = items.iter().enumerate();
+                return places.map(|(place, item)| self.rule(item.get(), &format!("/{place}"))).collect();
+            }
+            Err(error) => match serde_json::from_str::<IgnoredAny>(json) {
+                Ok(_) => ("wrong_type", "rules are a JSON list of objects, such as [{}]".to_owned()),
+                Err(_) => {
+                    ("not_json", format!("this is not JSON ({error}); check quotes, commas and brackets"))
+                }
+            },
+        };
+        self.problems.add("", problem.0, json, problem.1);
+        Vec::new()
+    }
+
+    fn rule(&mut self, json: &str, pointer: &str) -> Rule {
+        let Ok(fields) = serde_json::from_str::<Fields<'_>>(json) else {
+            self.problems.add(pointer, "wrong_type", json, "a rule is a JSON object, such as {}");
+            return Rule::default();
+        };
+        for (name, value) in fields.iter().filter(|(name, _)| !FIELDS.contains(&name.as_str())) {
+            let message = format!("this field is not known; a rule has {}", FIELDS.join(", "));
+            self.problems.add(&below(pointer, name), "unknown_field", value.get(), message);
+        }
+        let Limits { types, ids, .. } = *self.limits;
+        Rule {
+            event_types: self.list(&fields, "event_types", types, pointer, event_type),
+            except_event_types: self.list(&fields, "except_event_types", types, pointer, event_type),
+            companies: self.list(&fields, "companies", ids, pointer, id),
+            projects: self.list(&fields, "projects", ids, pointer, id),
+            except_projects: self.list(&fields, "except_projects", ids, pointer, id),
+            pattern: self.pattern(&fields, pointer),
+        }
+    }
+
+    fn pattern(&mut self, fields: &Fields<'_>, pointer: &str) -> Option<Pattern> {
+        let json = fields.get("pattern")?;
+        match Pattern::parse_within(json.get(), &self.limits.pattern) {
+            Ok(pattern) => Some(pattern),
+            Err(problems) => {
+                let inside = |problem: Problem| {
+                    let pointer = format!("{pointer}/pattern{}", problem.pointer);
+                    Problem { pointer, ..problem }
+                };
+                self.problems.0.extend(problems.into_iter().map(inside));
+                None
+            }
+        }
+    }
+
+    fn list<T>(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        most: usize,
+        pointer: &str,
+        read: impl Fn(&str) -> Result<T, (&'static str, String)>,
+    ) -> Option<Vec<T>> {
+        let json = fields.get(name)?.get();
+        let pointer = below(pointer, name);
+        let problem = match serde_json::from_str::<Vec<&RawValue>>(json) {
+            Ok(items) if items.is_empty() => {
+                ("empty_list", "an empty list would want nothing; leave it out for all".to_owned())
+            }
+            Ok(items) if items.len() > most => {
+                let message =
+                    format!("{} entries, at most {most} are allowed; use several rules", items.len());
+                ("too_many", message)
+            }
+            Ok(items) => return Some(self.items(&items, &pointer, read)),
+            Err(_) => ("wrong_type", "this is a list of strings, such as [\"a\", \"b\"]".to_owned()),
+        };
+        self.problems.add(&pointer, problem.0, json, problem.1);
+        None
+    }
+
+    fn items<T>(
+        &mut self,
+        items: &[&RawValue],
+        pointer: &str,
+        read: impl Fn(&str) -> Result<T, (&'static str, String)>,
+    ) -> Vec<T> {
+        let mut found = Vec::with_capacity(items.len());
+        for (place, item) in items.iter().enumerate() {
+            let read = match serde_json::from_str(item.get()) {
+                Ok(Value::String(text)) => read(&text),
+                _ => Err(("wrong_type", "write a string in quotes here".to_owned())),
+            };
+            match read {
+                Ok(good) => found.push(good),
+                Err((code, message)) => {
+                    self.problems.add(&format!("{pointer}/{place}"), code, item.get(), message);
+                }
+            }
+        }
+        found
     }
 }
 
-pub(super) fn rules(value: &Value) -> Result<Vec<Rule>, Vec<Problem>> {
-    let mut problems = Problems::default();
-    let rules = match value {
-        Value::Array(items) if items.is_empty() => {
-            problems.add("", "empty_list", "a webhook needs at least one rule; the rule {} wants all events");
-            Vec::new()
-        }
-        Value::Array(items) if items.len() > MOST_RULES => {
-            problems.add("", "too_many", format!("{} rules, at most {MOST_RULES} are allowed", items.len()));
-            Vec::new()
-        }
-        Value::Array(items) => {
-            let read = |(position, item)| rule(item, &format!("/{position}"), &mut problems);
-            items.iter().enumerate().map(read).collect()
-        }
-        _ => {
-            problems.add("", "wrong_type", "rules are a JSON array of objects");
-            Vec::new()
-        }
-    };
-    if problems.0.is_empty() { Ok(rules) } else { Err(problems.0) }
-}
-
-fn rule(value: &Value, pointer: &str, problems: &mut Problems) -> Rule {
-    let Value::Object(fields) = value else {
-        problems.add(pointer, "wrong_type", "a rule is a JSON object");
-        return Rule::default();
-    };
-    for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
-        let known = FIELDS.join(", ");
-        problems.add(
-            &format!("{pointer}/{escaped}"),
-            "unknown_field",
-            format!("unknown; a rule has {known}"),
-        );
-    }
-    Rule {
-        event_types: list(fields, "event_types", MOST_TYPES, pointer, problems, pattern),
-        except_event_types: list(fields, "except_event_types", MOST_TYPES, pointer, problems, pattern),
-        companies: list(fields, "companies", MOST_IDS, pointer, problems, id),
-        projects: list(fields, "projects", MOST_IDS, pointer, problems, id),
-        except_projects: list(fields, "except_projects", MOST_IDS, pointer, problems, id),
-    }
-}
-
-fn pattern(text: &str) -> Result<TypePattern, (&'static str, String)> {
+fn event_type(text: &str) -> Result<TypePattern, (&'static str, String)> {
     text.parse().map_err(|error: crate::event_type::BadTypePattern| ("bad_event_type", error.to_string()))
 }
 
@@ -71,44 +149,4 @@ fn id(text: &str) -> Result<String, (&'static str, String)> {
         "" => Err(("empty_id", "an id cannot be empty; leave the list out for all".to_owned())),
         text => Ok(text.to_owned()),
     }
-}
-
-fn list<T>(
-    fields: &Map<String, Value>,
-    name: &str,
-    most: usize,
-    pointer: &str,
-    problems: &mut Problems,
-    read: impl Fn(&str) -> Result<T, (&'static str, String)>,
-) -> Option<Vec<T>> {
-    let pointer = format!("{pointer}/{name}");
-    let items = match fields.get(name)? {
-        Value::Array(items) if items.is_empty() => {
-            problems.add(&pointer, "empty_list", "an empty list would want nothing; leave it out for all");
-            return None;
-        }
-        Value::Array(items) if items.len() > most => {
-            problems.add(
-                &pointer,
-                "too_many",
-                format!("{} entries, at most {most} are allowed", items.len()),
-            );
-            return None;
-        }
-        Value::Array(items) => items,
-        _ => {
-            problems.add(&pointer, "wrong_type", "is a list of strings");
-            return None;
-        }
-    };
-    let mut found = Vec::with_capacity(items.len());
-    for (position, item) in items.iter().enumerate() {
-        let at = format!("{pointer}/{position}");
-        match item.as_str().map(&read) {
-            None => problems.add(&at, "wrong_type", format!("{item} is not a string")),
-            Some(Err((code, message))) => problems.add(&at, code, message),
-            Some(Ok(good)) => found.push(good),
-        }
-    }
-    Some(found)
 }

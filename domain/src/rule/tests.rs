@@ -1,17 +1,25 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::event::tests::event;
 
+fn read(rules: &Value) -> Result<Vec<Rule>, Vec<Problem>> {
+    Rule::read_list(&rules.to_string(), &Limits::default())
+}
+
 fn rule(value: Value) -> Rule {
-    Rule::read_list(&json!([value])).unwrap().remove(0)
+    read(&json!([value])).unwrap().remove(0)
+}
+
+fn matches(rule: &Rule, event: &Event) -> bool {
+    rule.matches(event, Timestamp::UNIX_EPOCH)
 }
 
 #[test]
 fn a_missing_list_means_all() {
     let all = rule(json!({}));
-    assert!(all.matches(&event("todo.created", "c1", "p1")));
-    assert!(all.matches(&event("todo.created", "", "")));
+    assert!(matches(&all, &event("todo.created", "c1", "p1")));
+    assert!(matches(&all, &event("todo.created", "", "")));
 }
 
 #[test]
@@ -23,19 +31,19 @@ fn every_list_must_agree_and_exceptions_take_away() {
         "projects": ["p1", "p2"],
         "except_projects": ["p2"]
     }));
-    assert!(rule.matches(&event("todo.created", "c1", "p1")));
-    assert!(rule.matches(&event("comment.created", "c2", "p1")));
-    assert!(!rule.matches(&event("comment.deleted", "c1", "p1")));
-    assert!(!rule.matches(&event("todo.moved", "c1", "p1")));
-    assert!(!rule.matches(&event("todo.created", "c3", "p1")));
-    assert!(!rule.matches(&event("todo.created", "c1", "p2")));
-    assert!(!rule.matches(&event("todo.created", "c1", "")));
+    assert!(matches(&rule, &event("todo.created", "c1", "p1")));
+    assert!(matches(&rule, &event("comment.created", "c2", "p1")));
+    assert!(!matches(&rule, &event("comment.deleted", "c1", "p1")));
+    assert!(!matches(&rule, &event("todo.moved", "c1", "p1")));
+    assert!(!matches(&rule, &event("todo.created", "c3", "p1")));
+    assert!(!matches(&rule, &event("todo.created", "c1", "p2")));
+    assert!(!matches(&rule, &event("todo.created", "c1", "")));
 }
 
 #[test]
 fn all_problems_are_told_at_once_each_with_its_place() {
-    let problems = Rule::read_list(&json!([
-        {"event_types": [], "companies": ["", 5], "pattern/x": {}},
+    let problems = read(&json!([
+        {"event_types": [], "companies": ["", 5], "pattern/x": {}, "pattern": {"a": 1, "b": []}},
         7,
         {"projects": "p1", "event_types": ["to do"]}
     ]))
@@ -48,19 +56,37 @@ fn all_problems_are_told_at_once_each_with_its_place() {
             ("/0/companies/0", "empty_id"),
             ("/0/companies/1", "wrong_type"),
             ("/0/event_types", "empty_list"),
+            ("/0/pattern/a", "wrong_type"),
+            ("/0/pattern/b", "empty_list"),
             ("/0/pattern~1x", "unknown_field"),
             ("/1", "wrong_type"),
             ("/2/event_types/0", "bad_event_type"),
             ("/2/projects", "wrong_type"),
         ]
     );
-    assert_eq!(Rule::read_list(&json!([])).unwrap_err()[0].code, "empty_list");
-    assert_eq!(Rule::read_list(&json!({})).unwrap_err()[0].code, "wrong_type");
-    assert_eq!(Rule::read_list(&json!(vec![json!({}); 21])).unwrap_err()[0].code, "too_many");
+    assert_eq!(read(&json!([])).unwrap_err()[0].code, "empty_list");
+    assert_eq!(read(&json!({})).unwrap_err()[0].code, "wrong_type");
+    assert_eq!(Rule::read_list("[{}", &Limits::default()).unwrap_err()[0].code, "not_json");
+    assert_eq!(read(&json!(vec![json!({}); 21])).unwrap_err()[0].code, "too_many");
 }
 
 #[test]
 fn a_rule_reads_back_what_it_writes() {
-    let written = json!({"event_types": ["todo.*"], "except_projects": ["p1"]});
+    let written = json!({"event_types": ["todo.*"], "except_projects": ["p1"], "pattern": {"a": [1.5]}});
     assert_eq!(serde_json::to_value(rule(written.clone())).unwrap(), written);
+}
+
+#[test]
+fn a_pattern_sees_the_body_that_is_delivered() {
+    let wanted =
+        rule(json!({"event_types": ["todo.*"], "pattern": {"data": {"title": ["Pay"], "n": [1.1]}}}));
+    assert!(matches(&wanted, &event("todo.created", "c1", "p1")));
+    assert!(!matches(&wanted, &event("comment.created", "c1", "p1")));
+    let whole = json!({
+        "id": ["evt_1"], "type": ["todo.created"], "company_id": ["c1"], "project_id": [""],
+        "timestamp": [{"prefix": "2026-11-23T"}], "data": {"title": [{"exists": true}]}
+    });
+    assert!(matches(&rule(json!({"pattern": whole})), &event("todo.created", "c1", "")));
+    let other = rule(json!({"pattern": {"data": {"title": ["pay"]}}}));
+    assert!(!matches(&other, &event("todo.created", "c1", "p1")));
 }

@@ -1,0 +1,71 @@
+//! One event looked up: what lies in its places is asked, and its body read once if need be.
+
+use std::{cell::OnceCell, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{Filed, Shelves, shelves::Scoped, type_numbers::TypeNumber};
+use crate::{
+    event::Event,
+    id::WebhookId,
+    pattern::document::{Part, Paths},
+};
+
+/// An event, and what was read of its body.
+#[derive(Debug)]
+pub struct Body<'e> {
+    event: &'e Event,
+    received_at: Timestamp,
+    read: OnceCell<Part<'e>>,
+}
+
+impl<'e> Body<'e> {
+    /// Reads nothing yet. `received_at` is the time in the body if the producer gave none.
+    pub fn new(event: &'e Event, received_at: Timestamp) -> Self {
+        Self { event, received_at, read: OnceCell::new() }
+    }
+
+    fn read(&self, paths: &Paths) -> &Part<'e> {
+        self.read.get_or_init(|| Part::of_event(self.event, self.received_at, paths))
+    }
+}
+
+/// What is known while an event is being looked up.
+pub(super) struct Lookup<'l, 'e> {
+    shelves: &'l Shelves,
+    body: &'l Body<'e>,
+    /// The event type patterns that match, in order.
+    types: Vec<TypeNumber>,
+}
+
+impl<'l, 'e> Lookup<'l, 'e> {
+    pub(super) fn new(shelves: &'l Shelves, body: &'l Body<'e>) -> Self {
+        Self { shelves, body, types: shelves.types_of(body.event) }
+    }
+
+    /// The webhooks that want the event, some perhaps more than once. Candidates are gathered first and
+    /// then asked, which lets the processor fetch several of them from memory at a time.
+    pub(super) fn found(&self) -> Vec<WebhookId> {
+        let mut candidates = Vec::with_capacity(32);
+        for scoped in self.shelves.scopes_of(self.body.event) {
+            match scoped {
+                Scoped::Few(rules) => {
+                    let typed = rules.iter().filter(|(number, _)| self.types.binary_search(number).is_ok());
+                    candidates.extend(typed.map(|(_, rule)| rule));
+                }
+                Scoped::Many(shelves) => {
+                    let mut found = |rule: &'l Arc<Filed>| candidates.push(rule);
+                    for shelf in self.types.iter().filter_map(|number| shelves.get(number)) {
+                        shelf.candidates(|| self.body.read(self.shelves.paths()), &mut found);
+                    }
+                }
+            }
+        }
+        candidates.iter().filter(|rule| self.matches(rule)).map(|rule| rule.webhook).collect()
+    }
+
+    fn matches(&self, rule: &Filed) -> bool {
+        rule.rest_matches(self.body.event)
+            && rule.pattern.as_ref().is_none_or(|tree| tree.matches(self.body.read(self.shelves.paths())))
+    }
+}

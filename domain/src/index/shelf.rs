@@ -1,0 +1,169 @@
+//! A shelf: the rules of one scope and one event type pattern.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{Filed, Posting, anchors, conditions::Conditions};
+use crate::pattern::document::Part;
+
+/// So many rules are asked one by one.
+const FEW: usize = 16;
+
+#[derive(Debug)]
+pub(super) enum Shelf {
+    Few(Vec<Arc<Filed>>),
+    Long(Box<LongShelf>),
+}
+
+/// Many rules, those with a pattern by conditions that they need.
+#[derive(Debug, Default)]
+pub(super) struct LongShelf {
+    count: usize,
+    /// Those without a pattern, or whose pattern asks for what is absent.
+    unconditional: Posting,
+    by_field: Level,
+}
+
+/// The conditions on a field, and on those inside it.
+#[derive(Debug, Default)]
+struct Level {
+    here: Option<Box<Conditions>>,
+    below: HashMap<Box<str>, Level, ahash::RandomState>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Shelf {
+    pub(super) fn put(&mut self, rule: &Arc<Filed>) {
+        if let Self::Few(rules) = self
+            && rules.len() >= FEW
+        {
+            let mut long = LongShelf::default();
+            rules.iter().for_each(|rule| long.put(rule));
+            *self = Self::Long(Box::new(long));
+        }
+        match self {
+            Self::Few(rules) => rules.push(rule.clone()),
+            Self::Long(long) => long.put(rule),
+        }
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn remove(&mut self, rule: &Arc<Filed>) -> bool {
+        match self {
+            Self::Few(rules) => {
+                rules.retain(|known| !Arc::ptr_eq(known, rule));
+                rules.is_empty()
+            }
+            Self::Long(long) => {
+                long.remove(rule);
+                long.count == 0
+            }
+        }
+    }
+
+    /// Hands over the rules that may match, perhaps more than once. `body` reads the event's body.
+    pub(super) fn candidates<'s, 'b, 'e: 'b>(
+        &'s self,
+        body: impl FnOnce() -> &'b Part<'e>,
+        found: &mut impl FnMut(&'s Arc<Filed>),
+    ) {
+        match self {
+            Self::Few(rules) => rules.iter().for_each(found),
+            Self::Long(long) => {
+                long.unconditional.each(&mut *found);
+                if !long.by_field.below.is_empty() {
+                    long.by_field.met_by(body(), found);
+                }
+            }
+        }
+    }
+}
+
+impl LongShelf {
+    fn put(&mut self, rule: &Arc<Filed>) {
+        self.count += 1;
+        match anchors_of(rule) {
+            Some(anchors) => {
+                for anchor in anchors {
+                    let conditions = self.by_field.at(&anchor.path);
+                    anchor.tests.iter().for_each(|test| conditions.put(test, rule));
+                }
+            }
+            None => self.unconditional.put(rule),
+        }
+    }
+
+    fn remove(&mut self, rule: &Arc<Filed>) {
+        self.count -= 1;
+        match anchors_of(rule) {
+            Some(anchors) => {
+                for anchor in anchors {
+                    let conditions = self.by_field.at(&anchor.path);
+                    anchor.tests.iter().for_each(|test| conditions.remove(test, rule));
+                    self.by_field.tidy(&anchor.path);
+                }
+            }
+            None => {
+                self.unconditional.remove(rule);
+            }
+        }
+    }
+}
+
+fn anchors_of(rule: &Filed) -> Option<Vec<anchors::Anchor<'_>>> {
+    rule.pattern.as_ref().and_then(|tree| anchors::of(tree))
+}
+
+impl Level {
+    fn at(&mut self, path: &[&str]) -> &mut Conditions {
+        let mut level = self;
+        for name in path {
+            if !level.below.contains_key(*name) {
+                level.below.insert((*name).into(), Self::default());
+            }
+            level = level.below.get_mut(*name).expect("it is there now");
+        }
+        level.here.get_or_insert_default()
+    }
+
+    /// Forgets what is empty along the path.
+    fn tidy(&mut self, path: &[&str]) {
+        if let [name, rest @ ..] = path {
+            if let Some(level) = self.below.get_mut(*name) {
+                level.tidy(rest);
+                if level.here.is_none() && level.below.is_empty() {
+                    self.below.remove(*name);
+                }
+            }
+        } else if self.here.as_ref().is_some_and(|conditions| conditions.is_empty()) {
+            self.here = None;
+        }
+    }
+
+    fn met_by<'s, F: FnMut(&'s Arc<Filed>)>(&'s self, part: &Part<'_>, found: &mut F) {
+        if let Some(conditions) = &self.here {
+            part.scalars().for_each(|scalar| conditions.met_by(scalar, found));
+        }
+        if !self.below.is_empty() {
+            self.met_below(part, found);
+        }
+    }
+
+    fn met_below<'s, F: FnMut(&'s Arc<Filed>)>(&'s self, part: &Part<'_>, found: &mut F) {
+        match part {
+            Part::Object(fields) => {
+                for (name, part) in fields {
+                    if let Some(level) = self.below.get(&**name) {
+                        level.met_by(part, found);
+                    }
+                }
+            }
+            Part::Array(items) => items.iter().for_each(|item| self.met_below(item, found)),
+            Part::Scalar(_) => {}
+        }
+    }
+}

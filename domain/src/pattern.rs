@@ -1,0 +1,128 @@
+//! Patterns on an event's data: the Amazon EventBridge event pattern language.
+//!
+//! A pattern is read once, when a rule is saved: everything wrong with it is told then, and matching
+//! cannot fail. It looks at the JSON body that a webhook would receive. docs/filters.md is the guide;
+//! where the published language leaves something open we do as its open-source engine does
+//! (aws/event-ruler).
+
+use std::{str::FromStr, sync::Arc};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+
+pub use crate::problem::Problem as PatternProblem;
+pub use limits::Limits;
+
+use crate::event::Event;
+
+pub(crate) mod decimal;
+pub(crate) mod document;
+mod evaluate;
+pub(crate) mod fold;
+mod limits;
+mod read;
+mod scan;
+pub(crate) mod tree;
+pub(crate) mod wildcard;
+pub(crate) mod words;
+
+use document::{Part, Paths};
+use tree::Tree;
+
+/// What an event's body must look like.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// As it was written.
+    text: Box<str>,
+    pub(crate) tree: Arc<Tree>,
+}
+
+impl Pattern {
+    /// Reads a pattern within the default [`Limits`].
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn parse(text: &str) -> Result<Self, Vec<PatternProblem>> {
+        Self::parse_within(text, &Limits::default())
+    }
+
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn parse_within(text: &str, limits: &Limits) -> Result<Self, Vec<PatternProblem>> {
+        let tree = read::tree(text, limits)?;
+        Ok(Self { text: text.into(), tree: Arc::new(tree) })
+    }
+
+    /// Whether it matches an event's body. Numbers that `serde_json` has rounded (it keeps doubles and
+    /// 64-bit integers) compare as it keeps them; [`Pattern::matches_text`] sees every digit.
+    pub fn matches(&self, event: &Value) -> bool {
+        self.tree.matches(&Part::of(event, &self.paths()))
+    }
+
+    /// Whether it matches an event's body, given as JSON text.
+    ///
+    /// # Errors
+    /// If the text is not JSON.
+    pub fn matches_text(&self, event: &str) -> Result<bool, serde_json::Error> {
+        serde_json::from_str::<serde::de::IgnoredAny>(event)?;
+        Ok(self.tree.matches(&Part::read(event, &self.paths())))
+    }
+
+    /// Whether it matches the body that webhooks receive of an event.
+    pub(crate) fn matches_event(&self, event: &Event, received_at: Timestamp) -> bool {
+        self.tree.matches(&Part::of_event(event, received_at, &self.paths()))
+    }
+
+    /// The pattern as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn paths(&self) -> Paths {
+        let mut paths = Paths::default();
+        paths.add(&self.tree);
+        paths
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = Vec<PatternProblem>;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+/// Patterns are the same if they say the same.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.tree == other.tree
+    }
+}
+
+impl Eq for Pattern {}
+
+/// As it was written.
+impl Serialize for Pattern {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value: &RawValue = serde_json::from_str(&self.text).map_err(serde::ser::Error::custom)?;
+        value.serialize(serializer)
+    }
+}
+
+/// Reads one that was written, within [`Limits::HIGHEST`].
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Box::<RawValue>::deserialize(deserializer)?;
+        Self::parse_within(written.get(), &Limits::HIGHEST).map_err(|problems| {
+            let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            serde::de::Error::custom(told.join("; "))
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,386 @@
+//! What patterns see of an event: the values under the paths that they name, and nothing else.
+//!
+//! A dot in a name leads into an object, in patterns and events alike: `{"a.b": 1}` is
+//! `{"a": {"b": 1}}`.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    decimal::Decimal,
+    scan::{Kind, Scan},
+    tree::{Field, Tree},
+};
+use crate::event::{Event, rfc3339_millis};
+
+/// The names that patterns use, as a tree, each with how many use it.
+#[derive(Debug, Default)]
+pub(crate) struct Paths {
+    below: HashMap<Box<str>, Paths, ahash::RandomState>,
+    uses: usize,
+}
+
+/// A part of an event. Arrays inside arrays are one array.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Part<'a> {
+    Scalar(Scalar<'a>),
+    Array(Vec<Part<'a>>),
+    /// Only the fields in use.
+    Object(Vec<(Cow<'a, str>, Part<'a>)>),
+}
+
+/// A value that holds no others.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Scalar<'a> {
+    Null,
+    Bool(bool),
+    Number(Decimal),
+    /// A number that serde_json has rounded to a double.
+    Rounded(Decimal),
+    Text(Cow<'a, str>),
+}
+
+impl Paths {
+    pub(crate) fn add(&mut self, tree: &Tree) {
+        tree.branches().for_each(|fields| self.add_fields(fields));
+    }
+
+    /// Takes a tree away that was added.
+    pub(crate) fn remove(&mut self, tree: &Tree) {
+        tree.branches().for_each(|fields| self.remove_fields(fields));
+    }
+
+    /// What is used below the name, if the name is.
+    pub(crate) fn at(&self, name: &str) -> Option<&Paths> {
+        match self.below.get(name) {
+            None if name.contains('.') => name.split('.').try_fold(self, |paths, name| paths.below.get(name)),
+            found => found,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.below.is_empty()
+    }
+
+    fn add_fields(&mut self, fields: &[Field]) {
+        for field in fields {
+            let mut paths = &mut *self;
+            for name in field.path.split('.') {
+                if !paths.below.contains_key(name) {
+                    paths.below.insert(name.into(), Self::default());
+                }
+                paths = paths.below.get_mut(name).expect("it is there now");
+                paths.uses += 1;
+            }
+            paths.add_fields(&field.fields);
+        }
+    }
+
+    fn remove_fields(&mut self, fields: &[Field]) {
+        fields.iter().for_each(|field| self.remove_field(&field.path, &field.fields));
+    }
+
+    fn remove_field(&mut self, path: &str, fields: &[Field]) {
+        let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+        let Some(paths) = self.below.get_mut(name) else { return };
+        match rest {
+            Some(rest) => paths.remove_field(rest, fields),
+            None => paths.remove_fields(fields),
+        }
+        paths.uses -= 1;
+        if paths.uses == 0 {
+            self.below.remove(name);
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    /// Reads a JSON text that has been checked.
+    pub(crate) fn read(text: &'a str, paths: &Paths) -> Self {
+        Self::scan(&mut Scan::new(text), paths)
+    }
+
+    /// Reads the body that webhooks receive of an event.
+    pub(crate) fn of_event(event: &'a Event, received_at: Timestamp, paths: &Paths) -> Self {
+        let mut object = Object::default();
+        for (name, text) in [
+            ("id", &event.id),
+            ("type", &event.event_type),
+            ("company_id", &event.company_id),
+            ("project_id", &event.project_id),
+        ] {
+            if paths.at(name).is_some() {
+                object.put(name.into(), Self::Scalar(Scalar::Text(text.into())));
+            }
+        }
+        if paths.at("timestamp").is_some() {
+            let time = rfc3339_millis(event.occurred_at.unwrap_or(received_at));
+            object.put("timestamp".into(), Self::Scalar(Scalar::Text(time.into())));
+        }
+        if let Some(below) = paths.at("data") {
+            object.put(
+                "data".into(),
+                match event.data() {
+                    Cow::Borrowed(json) => Self::read(json, below),
+                    Cow::Owned(json) => Part::read(&json, below).into_owned(),
+                },
+            );
+        }
+        object.part()
+    }
+
+    fn scan(scan: &mut Scan<'a>, paths: &Paths) -> Self {
+        match scan.kind() {
+            Kind::Object => Self::scan_object(scan, paths),
+            Kind::Array => Self::scan_array(scan, paths),
+            Kind::Text => Self::Scalar(Scalar::Text(scan.text())),
+            Kind::Number => Self::Scalar(Scalar::Number(Decimal::read(scan.word()))),
+            Kind::Bool(truth) => {
+                scan.word();
+                Self::Scalar(Scalar::Bool(truth))
+            }
+            Kind::Null => {
+                scan.word();
+                Self::Scalar(Scalar::Null)
+            }
+        }
+    }
+
+    /// Goes no deeper than the paths do.
+    fn scan_object(scan: &mut Scan<'a>, paths: &Paths) -> Self {
+        let mut object = Object::default();
+        scan.enter();
+        while let Some(name) = scan.next_field() {
+            match paths.at(&name) {
+                Some(below) => object.put(name, Self::scan(scan, below)),
+                None => {
+                    scan.skip();
+                }
+            }
+        }
+        object.part()
+    }
+
+    /// Counts the arrays that it is in instead of calling itself: they may be a million deep.
+    fn scan_array(scan: &mut Scan<'a>, paths: &Paths) -> Self {
+        let mut items = Vec::new();
+        let mut depth = 1;
+        scan.enter();
+        while depth > 0 {
+            if !scan.next_item() {
+                depth -= 1;
+            } else if scan.kind() == Kind::Array {
+                scan.enter();
+                depth += 1;
+            } else {
+                items.push(Self::scan(scan, paths));
+            }
+        }
+        Self::Array(items)
+    }
+
+    /// The same of a JSON value.
+    pub(crate) fn of(value: &'a Value, paths: &Paths) -> Self {
+        match value {
+            Value::Null => Self::Scalar(Scalar::Null),
+            Value::Bool(truth) => Self::Scalar(Scalar::Bool(*truth)),
+            Value::Number(number) => {
+                let decimal = Decimal::read(&number.to_string());
+                Self::Scalar(if number.is_f64() { Scalar::Rounded(decimal) } else { Scalar::Number(decimal) })
+            }
+            Value::String(text) => Self::Scalar(Scalar::Text(text.into())),
+            Value::Array(items) => {
+                let mut flat = Vec::new();
+                flatten(items, paths, &mut flat);
+                Self::Array(flat)
+            }
+            Value::Object(fields) => {
+                let mut object = Object::default();
+                for (name, value) in fields {
+                    if let Some(below) = paths.at(name) {
+                        object.put(name.as_str().into(), Self::of(value, below));
+                    }
+                }
+                object.part()
+            }
+        }
+    }
+
+    /// Both: of two objects the fields of both, else an array that holds them.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Object(mut fields), Self::Object(others)) => {
+                others.into_iter().for_each(|(name, part)| join(&mut fields, name, part));
+                Self::Object(fields)
+            }
+            (one, other) => Self::Array([one, other].into_iter().flat_map(Self::items).collect()),
+        }
+    }
+
+    fn into_owned(self) -> Part<'static> {
+        match self {
+            Self::Scalar(scalar) => Part::Scalar(scalar.into_owned()),
+            Self::Array(items) => Part::Array(items.into_iter().map(Part::into_owned).collect()),
+            Self::Object(fields) => {
+                let owned =
+                    |(name, part): (Cow<'_, str>, Part<'_>)| (name.into_owned().into(), part.into_owned());
+                Part::Object(fields.into_iter().map(owned).collect())
+            }
+        }
+    }
+
+    fn items(self) -> Vec<Self> {
+        match self {
+            Self::Array(items) => items,
+            one => vec![one],
+        }
+    }
+
+    /// The value of an object's field.
+    pub(crate) fn field(&self, name: &str) -> Option<&Part<'a>> {
+        match self {
+            Self::Object(fields) => fields.iter().find(|(known, _)| known == name).map(|(_, part)| part),
+            Self::Array(_) | Self::Scalar(_) => None,
+        }
+    }
+
+    /// The values that it is or holds as an array.
+    pub(crate) fn scalars(&self) -> impl Iterator<Item = &Scalar<'a>> {
+        let parts = match self {
+            Self::Array(items) => items.as_slice(),
+            Self::Scalar(_) => std::slice::from_ref(self),
+            Self::Object(_) => &[],
+        };
+        parts.iter().filter_map(|part| match part {
+            Self::Scalar(scalar) => Some(scalar),
+            Self::Array(_) | Self::Object(_) => None,
+        })
+    }
+}
+
+impl Scalar<'_> {
+    fn into_owned(self) -> Scalar<'static> {
+        match self {
+            Self::Null => Scalar::Null,
+            Self::Bool(truth) => Scalar::Bool(truth),
+            Self::Number(number) => Scalar::Number(number),
+            Self::Rounded(number) => Scalar::Rounded(number),
+            Self::Text(text) => Scalar::Text(text.into_owned().into()),
+        }
+    }
+}
+
+/// An object that is being read.
+#[derive(Default)]
+struct Object<'a> {
+    fields: Vec<(Cow<'a, str>, Part<'a>)>,
+    /// Those with a dot in their name.
+    dotted: Vec<(Cow<'a, str>, Part<'a>)>,
+}
+
+impl<'a> Object<'a> {
+    /// The last of several fields with one name counts, as in serde_json.
+    fn put(&mut self, name: Cow<'a, str>, part: Part<'a>) {
+        let fields = if name.contains('.') { &mut self.dotted } else { &mut self.fields };
+        match fields.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, earlier)) => *earlier = part,
+            None => fields.push((name, part)),
+        }
+    }
+
+    fn part(mut self) -> Part<'a> {
+        for (names, part) in self.dotted {
+            let mut names = names.split('.');
+            let first = names.next().unwrap_or_default().to_owned();
+            let inside =
+                names.rev().fold(part, |part, name| Part::Object(vec![(name.to_owned().into(), part)]));
+            join(&mut self.fields, first.into(), inside);
+        }
+        Part::Object(self.fields)
+    }
+}
+
+fn join<'a>(fields: &mut Vec<(Cow<'a, str>, Part<'a>)>, name: Cow<'a, str>, part: Part<'a>) {
+    match fields.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, earlier)) => {
+            let one = std::mem::replace(earlier, Part::Scalar(Scalar::Null));
+            *earlier = one.and(part);
+        }
+        None => fields.push((name, part)),
+    }
+}
+
+fn flatten<'a>(items: &'a [Value], paths: &Paths, flat: &mut Vec<Part<'a>>) {
+    for item in items {
+        match item {
+            Value::Array(inner) => flatten(inner, paths, flat),
+            other => flat.push(Part::of(other, paths)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::pattern::Pattern;
+
+    fn paths(pattern: &str) -> Paths {
+        let mut paths = Paths::default();
+        paths.add(&Pattern::parse(pattern).unwrap().tree);
+        paths
+    }
+
+    #[test]
+    fn only_what_patterns_name_is_read() {
+        let paths = paths(r#"{"a": {"b": ["x"]}, "c": [1]}"#);
+        let text = r#"{"a": [[{"b": "x", "z": 1}, 5]], "c": 1, "d": {"a": 2}, "c": 2}"#;
+        let part = Part::read(text, &paths);
+        let value: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(part, Part::of(&value, &paths));
+        assert_eq!(part.field("d"), None);
+        let two = Part::Scalar(Scalar::Number(Decimal::read("2")));
+        assert_eq!(part.field("c"), Some(&two));
+    }
+
+    #[test]
+    fn a_dot_in_a_name_leads_into_an_object() {
+        let paths = paths(r#"{"a": {"b": ["x"], "c": {"d": [1]}}}"#);
+        for (text, same) in [
+            (r#"{"a.b": 1}"#, r#"{"a": {"b": 1}}"#),
+            (r#"{"a.c": {"d": 1}, "a": {"b": 2}}"#, r#"{"a": {"b": 2, "c": {"d": 1}}}"#),
+            (r#"{"a.b": 1, "a": {"b": 2}}"#, r#"{"a": {"b": [2, 1]}}"#),
+            (r#"{"a.c.d": 1, "a.b": 2}"#, r#"{"a": {"c": {"d": 1}, "b": 2}}"#),
+            (r#"{"a.x": 1}"#, "{}"),
+        ] {
+            assert_eq!(Part::read(text, &paths), Part::read(same, &paths), "{text}");
+        }
+    }
+
+    #[test]
+    fn arrays_may_be_a_million_deep() {
+        let paths = paths(r#"{"a": ["x"]}"#);
+        let text = format!(r#"{{"b":{0}{1},"a":{0}"x"{1}}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));
+        let seen = Part::read(&text, &paths);
+        assert_eq!(seen.field("a").unwrap().scalars().count(), 1);
+    }
+
+    #[test]
+    fn paths_that_nobody_uses_any_more_are_forgotten() {
+        let one = Pattern::parse(r#"{"a": {"b": ["x"]}, "$or": [{"c": [1]}, {"d": [2]}]}"#).unwrap();
+        let other = Pattern::parse(r#"{"a": {"c": ["x"]}}"#).unwrap();
+        let mut paths = Paths::default();
+        paths.add(&one.tree);
+        paths.add(&other.tree);
+        paths.remove(&one.tree);
+        assert!(paths.at("a.b").is_none() && paths.at("a").unwrap().at("c").is_some());
+        paths.remove(&other.tree);
+        assert!(paths.is_empty());
+        let empty = json!({});
+        assert_eq!(Part::of(&empty, &paths), Part::Object(Vec::new()));
+    }
+}

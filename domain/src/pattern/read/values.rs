@@ -1,0 +1,76 @@
+//! Reads a field's list of values and operators.
+
+use super::{Kind, Reader, Scan, operator};
+use crate::pattern::{decimal::Decimal, tree::Test};
+
+impl Reader<'_> {
+    pub(super) fn tests(&mut self, scan: &mut Scan<'_>, pointer: &str) -> Vec<Test> {
+        let text = scan.clone().skip();
+        let mut tests = Vec::new();
+        let mut count = 0;
+        scan.enter();
+        while scan.next_item() {
+            let place = format!("{pointer}/{count}");
+            count += 1;
+            match scan.kind() {
+                Kind::Object => tests.extend(operator::read(self, scan, &place)),
+                Kind::Array => {
+                    let message = "a list cannot stand in a list; write its values one after the other";
+                    self.problems.add(&place, "wrong_type", scan.skip(), message);
+                }
+                _ => tests.extend(self.literal(scan, &place)),
+            }
+        }
+        if count == 0 {
+            let message = "an empty list would want nothing; name a value, or leave the field out";
+            self.problems.add(pointer, "empty_list", text, message);
+        }
+        let values = count.max(tests.iter().map(size).sum());
+        if values > self.limits.values {
+            let message = format!(
+                "{values} values, at most {} are allowed for a field; split them over several rules",
+                self.limits.values
+            );
+            self.problems.add(pointer, "too_many_values", text, message);
+        }
+        tests
+    }
+
+    /// A string, number, `true`, `false` or `null`.
+    pub(super) fn literal(&mut self, scan: &mut Scan<'_>, pointer: &str) -> Option<Test> {
+        match scan.kind() {
+            Kind::Text => Some(Test::Text(scan.text().into())),
+            Kind::Number => Some(Test::Number(Box::new(self.number(scan, pointer)?))),
+            Kind::Bool(truth) => {
+                scan.word();
+                Some(Test::Bool(truth))
+            }
+            Kind::Null => {
+                scan.word();
+                Some(Test::Null)
+            }
+            Kind::Object | Kind::Array => {
+                let message = "write a string, a number, true, false or null here";
+                self.problems.add(pointer, "wrong_type", scan.skip(), message);
+                None
+            }
+        }
+    }
+
+    pub(super) fn number(&mut self, scan: &mut Scan<'_>, pointer: &str) -> Option<Decimal> {
+        let text = scan.word();
+        if Decimal::fits_a_double(text) {
+            return Some(Decimal::read(text));
+        }
+        let message = "numbers lie between ±1.8e308, and not nearer to zero than ±4.9e-324";
+        self.problems.add(pointer, "number_out_of_range", text, message);
+        None
+    }
+}
+
+fn size(test: &Test) -> usize {
+    match test {
+        Test::AnythingBut(tests) => tests.len(),
+        _ => 1,
+    }
+}

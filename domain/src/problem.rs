@@ -1,0 +1,49 @@
+//! What is wrong with a rule or a pattern, told so that whoever wrote it can mend it.
+
+use serde::Serialize;
+
+/// The most characters of an offending value that a problem repeats.
+const LONGEST_VALUE: usize = 80;
+
+/// What is wrong with one place in a list of rules, or in a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{pointer}: {message}; found {value}")]
+pub struct Problem {
+    /// JSON Pointer (RFC 6901) to the place; empty for the whole.
+    pub pointer: String,
+    /// A stable name of the kind of problem.
+    pub code: &'static str,
+    /// What stands there, as JSON, cut short if it is long.
+    pub value: String,
+    /// What is wrong and how to mend it.
+    pub message: String,
+}
+
+/// All problems found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Problems(pub(crate) Vec<Problem>);
+
+impl Problems {
+    /// Notes that `value`, a JSON text, is wrong.
+    pub(crate) fn add(&mut self, pointer: &str, code: &'static str, value: &str, message: impl Into<String>) {
+        let value = shortened(value);
+        self.0.push(Problem { pointer: pointer.to_owned(), code, value, message: message.into() });
+    }
+
+    /// `found`, unless there are problems.
+    pub(crate) fn or<T>(self, found: T) -> Result<T, Vec<Problem>> {
+        if self.0.is_empty() { Ok(found) } else { Err(self.0) }
+    }
+}
+
+/// The pointer to `name` under `pointer`.
+pub(crate) fn below(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+fn shortened(value: &str) -> String {
+    match value.char_indices().nth(LONGEST_VALUE) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}
