@@ -1,12 +1,12 @@
 //! The index that finds the webhooks that want an event; its cost follows the matches, not the rules.
 //!
 //! Each rule is filed under what it names: its projects, else its companies, else "all"; and there
-//! under its event types ([`shelves`]). Where many rules lie in one such place, those with a pattern
-//! are filed under a condition that they need ([`conditions`]). What is found in the places of an
+//! under its event types (`shelves`). Where many rules lie in one such place, those with a pattern
+//! are filed under a condition that they need (`conditions`). What is found in the places of an
 //! event is then asked itself by the plain evaluator, so that the index decides only what is looked
 //! at. The event's data is read only when something found there needs it, and only the fields in use.
 //!
-//! There are two copies of what is read ([`copies`]): one answers while the other is changed. The rules
+//! There are two copies of what is read (`copies`): one answers while the other is changed. The rules
 //! themselves are there once.
 
 use std::sync::{Mutex, MutexGuard};

@@ -45,7 +45,7 @@ pub(crate) struct Test {
     /// The file with the event: the JSON body that webhooks receive
     #[arg(long, value_name = "FILE", required_unless_present = "batch", conflicts_with = "batch")]
     event: Option<PathBuf>,
-    /// Read lines {"pattern": "<JSON text>", "event": "<JSON text>"} from standard input and answer each
+    /// Read lines {"pattern": "JSON TEXT", "event": "JSON TEXT"} from standard input and answer each
     /// with a line {"match": true} or {"problems": […]}
     #[arg(long)]
     batch: bool,
