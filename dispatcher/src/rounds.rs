@@ -127,7 +127,7 @@ impl Line {
         }
     }
 
-    /// Starts a delivery of a round that came back so often.
+    /// Starts a delivery of a round, which came back `returns` times.
     fn start_part(self: &Arc<Self>, id: WebhookId, delivery: Delivery, returns: u32, now: Instant) {
         let recipient = self.recipients.get(id).filter(|_| returns < MOST_RETURNS);
         match recipient.map(|recipient| (recipient.place(now), recipient)) {
