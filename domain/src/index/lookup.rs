@@ -49,10 +49,7 @@ impl<'l, 'e> Lookup<'l, 'e> {
         let mut candidates = Vec::with_capacity(32);
         for scoped in self.shelves.scopes_of(self.body.event) {
             match scoped {
-                Scoped::Few(rules) => {
-                    let typed = rules.iter().filter(|(number, _)| self.types.binary_search(number).is_ok());
-                    candidates.extend(typed.map(|(_, rule)| rule));
-                }
+                Scoped::Few(few) => candidates.extend(few.of_types(&self.types)),
                 Scoped::Many(shelves) => {
                     let mut found = |rule: &'l Arc<Filed>| candidates.push(rule);
                     for shelf in self.types.iter().filter_map(|number| shelves.get(number)) {

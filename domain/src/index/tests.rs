@@ -85,6 +85,7 @@ fn check(changes: Vec<(u8, Option<Vec<Rule>>)>, events: &[Event]) -> Result<(), 
     }
     prop_assert!(index.copies.read(Shelves::is_empty));
     prop_assert!(index.ledger().filed.is_empty());
+    prop_assert!(index.ledger().trees.is_empty());
     Ok(())
 }
 
