@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
 use commands::{
-    healthcheck::Healthcheck, listen::Listen, pattern::PatternCommand, publish::Publish, webhook::WebhookCommand,
+    healthcheck::Healthcheck, listen::Listen, pattern::PatternCommand, publish::Publish,
+    webhook::WebhookCommand,
 };
 use roles::Role;
 use settings::{DatabaseSettings, LogSettings};

@@ -116,7 +116,8 @@ impl Routing {
     /// Begins a span for the event's routing, if traces are on, and tells whose children its attempts
     /// are.
     fn begin_span(&mut self, event: &Event, publishers: Option<String>, webhooks: usize) -> Option<String> {
-        let Some(mut span) = posthorn_trace::routing(&event.id, &event.event_type, publishers.as_deref()) else {
+        let Some(mut span) = posthorn_trace::routing(&event.id, &event.event_type, publishers.as_deref())
+        else {
             return publishers;
         };
         span.wanted_by(webhooks);

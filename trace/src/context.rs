@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn what_is_none_is_no_parent() {
-        for text in [None, Some(""), Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"), Some("zz")] {
+        for text in [None, Some(""), Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"), Some("zz")]
+        {
             assert!(!read(text).span().span_context().is_valid(), "{text:?}");
         }
         assert!(!is_traceparent("00-0af7651916cd43dd8448eb211c80319c"));

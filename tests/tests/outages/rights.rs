@@ -78,6 +78,7 @@ fn database_url(owners: &str, role: &str) -> String {
 }
 
 async fn channel(url: &str) -> Channel {
-    let connection = Connection::connect(url, ConnectionProperties::default()).await.expect("the user exists");
+    let connection =
+        Connection::connect(url, ConnectionProperties::default()).await.expect("the user exists");
     connection.create_channel().await.expect("the broker gives a channel")
 }
