@@ -27,6 +27,8 @@ const ATTEMPT: &str = "posthorn-attempt";
 const EPOCH: &str = "posthorn-epoch";
 const RECEIVED_AT: &str = "posthorn-received-at";
 const FIRST_ATTEMPT_AT: &str = "posthorn-first-attempt-at";
+/// The name under which RabbitMQ itself can note the time.
+const PUBLISHED_AT: &str = "timestamp_in_ms";
 const TRACEPARENT: &str = "traceparent";
 const DELIVERY_COUNT: &str = "x-delivery-count";
 
@@ -58,11 +60,13 @@ pub struct DeliveryHeaders {
     pub attempt: Option<u32>,
     /// The webhook's epoch in which the retry was made; missing on the first.
     pub epoch: Option<u32>,
+    /// When the event was published, if its message tells.
+    pub published_at: Option<Timestamp>,
     /// When the router took the event.
     pub received_at: Option<Timestamp>,
     /// When the first attempt of this epoch began; missing on the first.
     pub first_attempt_at: Option<Timestamp>,
-    /// W3C Trace Context of the producer.
+    /// W3C Trace Context: of the event's routing, or of the producer.
     pub traceparent: Option<String>,
 }
 
@@ -108,6 +112,7 @@ impl DeliveryHeaders {
         Self {
             attempt: number(table, ATTEMPT),
             epoch: number(table, EPOCH),
+            published_at: time(table, PUBLISHED_AT),
             received_at: time(table, RECEIVED_AT),
             first_attempt_at: time(table, FIRST_ATTEMPT_AT),
             traceparent: text(table, TRACEPARENT),
@@ -124,6 +129,7 @@ impl DeliveryHeaders {
         let millis = |time: Timestamp| AMQPValue::LongLongInt(time.as_millisecond());
         put(ATTEMPT, self.attempt.map(AMQPValue::LongUInt));
         put(EPOCH, self.epoch.map(AMQPValue::LongUInt));
+        put(PUBLISHED_AT, self.published_at.map(millis));
         put(RECEIVED_AT, self.received_at.map(millis));
         put(FIRST_ATTEMPT_AT, self.first_attempt_at.map(millis));
         put(TRACEPARENT, self.traceparent.clone().map(|text| AMQPValue::LongString(text.into())));
@@ -248,6 +254,7 @@ mod tests {
         let headers = DeliveryHeaders {
             attempt: Some(3),
             epoch: Some(2),
+            published_at: Some("2026-11-23T09:30:00.120Z".parse().unwrap()),
             received_at: Some("2026-11-23T09:30:00.123Z".parse().unwrap()),
             first_attempt_at: Some("2026-11-23T09:30:01Z".parse().unwrap()),
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),

@@ -11,7 +11,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
-use commands::{listen::Listen, pattern::PatternCommand, publish::Publish, webhook::WebhookCommand};
+use commands::{
+    healthcheck::Healthcheck, listen::Listen, pattern::PatternCommand, publish::Publish,
+    webhook::WebhookCommand,
+};
 use roles::Role;
 use settings::{DatabaseSettings, LogSettings};
 
@@ -54,6 +57,8 @@ enum Command {
     /// Try out patterns on events' data; needs no servers
     #[command(subcommand)]
     Pattern(PatternCommand),
+    /// Ask the role that runs here whether it can work; the exit code tells, for containers
+    Healthcheck(Healthcheck),
     /// Print a fresh key for POSTHORN_SECRET_KEYS
     Key {
         /// The key's name; give every new key another one
@@ -106,6 +111,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Publish(publish) => publish.run().await,
         Command::Listen(listen) => listen.run().await,
         Command::Webhook(command) => command.run().await,
+        Command::Healthcheck(command) => command.run().await,
         Command::Pattern(_) => unreachable!("it has an exit status of its own"),
         Command::Key { name } => commands::key::run(&name),
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use posthorn_broker::Broker;
 use posthorn_domain::status::Status;
 use posthorn_store::{Store, Wants, Watch};
@@ -32,7 +33,8 @@ pub(crate) async fn run(admin: AdminSettings, roles: Vec<Role>) -> anyhow::Resul
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!("cannot raise the limit of open files: {error}");
     }
-    let metrics = telemetry::metrics()?;
+    let metrics = telemetry::metrics(&roles)?;
+    let traces = telemetry::traces(admin.otlp_endpoint.as_deref(), &roles)?;
     let listener = admin::bind(admin.admin_addr).await?;
     let mut lifecycle = Lifecycle::until_signal()?;
     let mut checks = Vec::new();
@@ -49,10 +51,23 @@ pub(crate) async fn run(admin: AdminSettings, roles: Vec<Role>) -> anyhow::Resul
             tracing::error!("{error:#}");
         }
     });
-    lifecycle.finish(admin.grace_period).await
+    let finished = lifecycle.finish(admin.grace_period).await;
+    if let Some(traces) = traces {
+        tokio::task::spawn_blocking(|| traces.finish()).await.context("the last traces were not sent")?;
+    }
+    finished
 }
 
 impl Role {
+    /// One word for it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Router(_) => "router",
+            Self::Dispatcher(_) => "dispatcher",
+            Self::Recorder(_) => "recorder",
+        }
+    }
+
     fn start(self, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
         match self {
             Self::Router(settings) => start_router(settings, lifecycle),

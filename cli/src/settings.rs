@@ -160,6 +160,10 @@ pub(crate) struct AdminSettings {
     /// Time given to what runs once the process is told to stop; longer than the longest attempt, 30s
     #[arg(long, env = "POSTHORN_GRACE_PERIOD", default_value = "35s", value_parser = parse_duration, value_name = "TIME")]
     pub(crate) grace_period: Duration,
+    /// Send traces to this OTLP receiver, such as http://collector:4318; the variables OTEL_… of
+    /// OpenTelemetry set headers, sampling and batches
+    #[arg(long, env = "POSTHORN_OTLP_ENDPOINT", value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 /// What the router alone needs.

@@ -11,6 +11,7 @@ use posthorn_domain::{
     webhook::{State, Webhook},
 };
 use posthorn_store::Change;
+use posthorn_trace::Attempt;
 use url::Url;
 
 use crate::metrics;
@@ -40,6 +41,12 @@ impl Target {
         let live = move |expires_at: &Option<Timestamp>| expires_at.is_none_or(|at| now < at);
         self.secrets.iter().filter(move |(_, expires_at)| live(expires_at)).map(|(secret, _)| secret)
     }
+
+    /// What a trace tells of an attempt.
+    pub(crate) fn span<'a>(&'a self, event_id: &'a str, attempt: u32) -> Attempt<'a> {
+        let host = self.url.as_ref().ok().and_then(|url| url.host_str());
+        Attempt { event_id, webhook_id: self.id(), number: attempt, host }
+    }
 }
 
 impl Targets {
@@ -60,9 +67,7 @@ impl Targets {
                 (id, None)
             }
         });
-        let applied = applied.collect();
-        metrics::webhooks_enabled(self.enabled.len());
-        applied
+        applied.collect()
     }
 
     fn put(&mut self, webhook: Arc<Webhook>) -> Option<Arc<Target>> {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+pub(crate) mod healthcheck;
 pub(crate) mod key;
 pub(crate) mod listen;
 pub(crate) mod migrate;
