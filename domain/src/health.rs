@@ -166,7 +166,11 @@ mod tests {
         let follow = |health: Health| follow(&health, &[trouble(6000)]);
         assert_eq!(follow(Health { epoch: 2, ..healthy() }), (None, None));
         assert_eq!(follow(Health { state: State::Disabled, ..healthy() }), (None, None));
-        assert_eq!(follow(Health { last_accepted_at: Some(at(7000)), ..healthy() }), (None, None), "it is over");
+        assert_eq!(
+            follow(Health { last_accepted_at: Some(at(7000)), ..healthy() }),
+            (None, None),
+            "it is over"
+        );
         let policy = DisablePolicy::Failing;
         let last_accepted_at = Some(at(5900));
         assert_eq!(follow(Health { disable_policy: policy, last_accepted_at, ..healthy() }), (None, None));

@@ -102,8 +102,7 @@ impl Notification {
     /// Its event. It belongs to a company if the webhook does.
     pub fn event(&self) -> v1::Event {
         let webhook = Subject { id: self.webhook_id, name: &self.name, url: self.shown_url() };
-        let body =
-            Body { webhook, epoch: self.epoch, reason: self.reason, outcome: self.outcome.as_ref() };
+        let body = Body { webhook, epoch: self.epoch, reason: self.reason, outcome: self.outcome.as_ref() };
         let json = serde_json::to_vec(&body).expect("texts and numbers always serialize into memory");
         v1::Event {
             id: self.event_id(),
@@ -132,7 +131,9 @@ impl Notification {
 pub fn only_company(rules: &[Rule]) -> Option<&str> {
     let mut companies = rules.iter().map(|rule| rule.companies.as_deref().unwrap_or_default());
     let [company] = companies.next()? else { return None };
-    companies.all(|others| others.iter().all(|other| other == company) && !others.is_empty()).then_some(company)
+    companies
+        .all(|others| others.iter().all(|other| other == company) && !others.is_empty())
+        .then_some(company)
 }
 
 impl LastOutcome {

@@ -154,7 +154,9 @@ mod tests {
             let problems = Schema::compile(&json!({"$ref": reference}).to_string()).unwrap_err();
             assert_eq!(problems[0].code, "bad_schema", "{reference}");
         }
-        let own = compiled(json!({"$defs": {"id": {"type": "string"}}, "properties": {"a": {"$ref": "#/$defs/id"}}}));
+        let own = compiled(
+            json!({"$defs": {"id": {"type": "string"}}, "properties": {"a": {"$ref": "#/$defs/id"}}}),
+        );
         assert!(own.check(r#"{"a": 1}"#).is_err());
     }
 

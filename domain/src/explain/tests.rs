@@ -61,7 +61,10 @@ fn our_own_events_are_wanted_only_by_name() {
     assert!(!explained(json!({"event_types": ["*"]}), &body).matched);
     let explanation = explained(json!({}), &body);
     assert!(!explanation.matched);
-    assert_eq!(explanation.clauses[0].wanted, r#"any that does not begin with "webhook.": those must be named"#);
+    assert_eq!(
+        explanation.clauses[0].wanted,
+        r#"any that does not begin with "webhook.": those must be named"#
+    );
 }
 
 #[test]

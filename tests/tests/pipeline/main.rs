@@ -11,6 +11,7 @@ mod hostile_receivers;
 mod isolation;
 mod killing;
 mod listening;
+mod notifications;
 mod publishing;
 mod recording;
 mod rejections;
