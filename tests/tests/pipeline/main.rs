@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bodies;
+mod catalogue;
 mod changes;
 mod commands;
 mod disabling;
@@ -21,6 +22,7 @@ mod rotation;
 mod rounds;
 mod signatures;
 mod starting;
+mod statistics;
 mod stopping;
 mod tidying;
 mod topology;
