@@ -17,8 +17,8 @@ use posthorn_domain::{
     id::WebhookId,
     journal::{Entry, Rejected},
 };
-use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, confirm::Publication};
-
+use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, confirm::Publication, v1};
+use prost::Message as _;
 use uuid::Uuid;
 
 use crate::names::Names;
@@ -31,6 +31,10 @@ const FIRST_ATTEMPT_AT: &str = "posthorn-first-attempt-at";
 const PUBLISHED_AT: &str = "timestamp_in_ms";
 const TRACEPARENT: &str = "traceparent";
 const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// Marks what Posthorn itself publishes among events. It keeps others from taking our event types by
+/// mistake; whoever may publish to the exchange could set it too.
+const OWN_APP_ID: &str = "posthorn";
 
 const ROUND_TYPE: &str = "posthorn.v1.Round";
 const JOURNAL_TYPE: &str = "posthorn.v1.JournalBatch";
@@ -49,6 +53,8 @@ pub struct Message {
     pub message_id: String,
     /// Posthorn's own headers.
     pub headers: DeliveryHeaders,
+    /// The program that published it says so; empty if it doesn't.
+    pub app_id: String,
     /// How often it came back to the queue unacknowledged, where the queue counts that.
     pub returns: u32,
 }
@@ -73,15 +79,13 @@ pub struct DeliveryHeaders {
 impl Message {
     pub(crate) fn read(delivery: Delivery) -> Self {
         let headers = delivery.properties.headers().as_ref();
+        let text =
+            |property: &Option<ShortString>| property.as_ref().map(ToString::to_string).unwrap_or_default();
         Self {
             headers: headers.map(DeliveryHeaders::read).unwrap_or_default(),
             returns: headers.and_then(|table| number(table, DELIVERY_COUNT)).unwrap_or_default(),
-            message_id: delivery
-                .properties
-                .message_id()
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            message_id: text(delivery.properties.message_id()),
+            app_id: text(delivery.properties.app_id()),
             routing_key: delivery.routing_key.to_string(),
             body: delivery.data.into(),
         }
@@ -99,6 +103,11 @@ impl Message {
             size: self.body.len() as u64,
             message: self.body.slice(..self.body.len().min(MOST_KEPT)),
         })
+    }
+
+    /// Whether Posthorn itself has published it.
+    pub fn is_own(&self) -> bool {
+        self.app_id == OWN_APP_ID
     }
 
     /// The webhook that a delivery is for, if the routing key is one's id.
@@ -159,6 +168,25 @@ impl Names {
         headers: &DeliveryHeaders,
     ) -> Publication {
         self.publication(self.retry(delay), webhook, event_id, event, headers)
+    }
+
+    /// One of our own events, for the router.
+    pub fn own_event(&self, event: &v1::Event) -> Publication {
+        let mut properties = BasicProperties::default()
+            .with_delivery_mode(2)
+            .with_content_type(CONTENT_TYPE.into())
+            .with_type(EVENT_TYPE.into())
+            .with_app_id(OWN_APP_ID.into());
+        if let Ok(id) = ShortString::try_new(&*event.id) {
+            properties = properties.with_message_id(id);
+        }
+        Publication {
+            exchange: self.events().into(),
+            routing_key: event.r#type.as_str().into(),
+            properties,
+            body: event.encode_to_vec().into(),
+            mandatory: true,
+        }
     }
 
     /// A round, from a router to a dispatcher.

@@ -130,12 +130,21 @@ fn start_recorder(settings: RecorderSettings, lifecycle: &mut Lifecycle) -> anyh
     let status = Status::default();
     let checks = vec![connected(&broker), check(&status)];
     let stop = lifecycle.stop_token();
+    let mailer = settings.recording.mail.mailer()?;
     let settings = posthorn_recorder::Settings {
         prefetch: settings.recording.recorder_prefetch.get(),
         retention: settings.recording.retention,
+        minutes: settings.recording.statistics_by_minute,
+        hours: settings.recording.statistics_by_hour,
+        recording: posthorn_store::Recording {
+            retries: settings.topology.retry_schedule.retries(),
+            most_seen: settings.recording.catalogue_limit,
+        },
         deletion_grace: settings.recording.deletion_grace,
     };
-    lifecycle.spawn(async move { Ok(posthorn_recorder::run(broker, store, settings, status, stop).await?) });
+    lifecycle.spawn(async move {
+        Ok(posthorn_recorder::run(broker, store, settings, mailer, status, stop).await?)
+    });
     Ok(checks)
 }
 

@@ -96,8 +96,9 @@ impl Index {
         trees.release(patterns);
     }
 
-    /// The webhooks that want the event, each once, in the order of their ids. `received_at` is the
-    /// time in its body if the producer gave none.
+    /// The webhooks that want the event, each once, in the order of their ids; without the one that it
+    /// is about, if it is one of our own events. `received_at` is the time in its body if the producer
+    /// gave none.
     pub fn wanting(&self, event: &Event, received_at: Timestamp) -> Vec<WebhookId> {
         self.wanting_body(&Body::new(event, received_at))
     }
@@ -109,6 +110,9 @@ impl Index {
         let mut found = self.copies.read(|shelves| Lookup::new(shelves, body).found());
         found.sort_unstable();
         found.dedup();
+        if let Some(subject) = body.event().about() {
+            found.retain(|id| *id != subject);
+        }
         found
     }
 

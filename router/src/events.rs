@@ -8,6 +8,7 @@ use posthorn_broker::{
 };
 use posthorn_domain::{
     event::{Event, Rejection},
+    event_type::{RESERVED, is_reserved},
     journal::{Entry, Routed},
     round::{self, RoundEvent},
 };
@@ -133,7 +134,13 @@ fn judge(message: &Message, most_bytes: usize) -> Result<Event, Rejection> {
             format!("came back {} times without being routed: routing it seems to fail", message.returns);
         return Err(Rejection { field: "message", reason });
     }
-    Event::decode(&message.body, most_bytes)
+    let event = Event::decode(&message.body, most_bytes)?;
+    if is_reserved(&event.event_type) && !message.is_own() {
+        let reason =
+            format!("{:?} begins with {RESERVED:?}: such events are Posthorn's own", event.event_type);
+        return Err(Rejection { field: "type", reason });
+    }
+    Ok(event)
 }
 
 fn reject(rejection: Rejection, message: Message) -> Entry {

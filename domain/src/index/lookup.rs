@@ -25,6 +25,10 @@ impl<'e> Body<'e> {
         Self { event, received_at, read: OnceCell::new() }
     }
 
+    pub(super) fn event(&self) -> &'e Event {
+        self.event
+    }
+
     fn read(&self, paths: &Paths) -> &Part<'e> {
         self.read.get_or_init(|| Part::of_event(self.event, self.received_at, paths))
     }

@@ -93,9 +93,9 @@ impl Shelves {
         &self.paths
     }
 
-    /// The type patterns that match the event's.
+    /// The type patterns that want the event's.
     pub(super) fn types_of(&self, event: &Event) -> Vec<TypeNumber> {
-        self.types.matching(&event.event_type)
+        self.types.wanting(&event.event_type)
     }
 
     /// Where rules for the event may lie.

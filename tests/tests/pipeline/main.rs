@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bodies;
+mod catalogue;
 mod changes;
 mod commands;
 mod disabling;
@@ -12,6 +13,7 @@ mod isolation;
 mod killing;
 mod listening;
 mod monitoring;
+mod notifications;
 mod publishing;
 mod recording;
 mod rejections;
@@ -21,6 +23,7 @@ mod rotation;
 mod rounds;
 mod signatures;
 mod starting;
+mod statistics;
 mod stopping;
 mod tidying;
 mod topology;
