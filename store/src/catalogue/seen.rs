@@ -66,10 +66,10 @@ impl Seen {
             if !memory.full.event_types && !memory.knows(&event.event_type) {
                 unseen.event_types.insert(event.event_type.clone());
             }
-            if !memory.full.companies && !company.is_empty() && !memory.knows(&(company,)) {
+            if !memory.full.companies && !company.is_empty() && !memory.knows((company,)) {
                 unseen.companies.insert(company.to_owned());
             }
-            if !memory.full.projects && !project.is_empty() && !memory.knows(&(company, project)) {
+            if !memory.full.projects && !project.is_empty() && !memory.knows((company, project)) {
                 unseen.projects.insert((company.to_owned(), project.to_owned()));
             }
         }
@@ -88,8 +88,8 @@ impl Seen {
             memory.known.clear();
         }
         unseen.event_types.iter().for_each(|name| memory.learn(name.as_str()));
-        unseen.companies.iter().for_each(|id| memory.learn(&(id.as_str(),)));
-        unseen.projects.iter().for_each(|(company, id)| memory.learn(&(company.as_str(), id.as_str())));
+        unseen.companies.iter().for_each(|id| memory.learn((id.as_str(),)));
+        unseen.projects.iter().for_each(|(company, id)| memory.learn((company.as_str(), id.as_str())));
     }
 }
 
