@@ -35,7 +35,8 @@ pub struct Settings {
     pub deletion_grace: Duration,
 }
 
-/// Records until `stop`, session after session, and sends mails if there is a `mailer`. `status` tells whether the database can be written to.
+/// Records until `stop`, session after session, and sends mails if there is a `mailer`. `status` tells
+/// whether the database can be written to.
 ///
 /// # Errors
 /// Those of the broker that trying again cannot mend.

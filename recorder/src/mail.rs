@@ -8,7 +8,10 @@ use lettre::{
         Mailbox,
         header::{ContentType, HeaderName, HeaderValue},
     },
-    transport::smtp,
+    transport::smtp::{
+        self,
+        response::{Category, Code},
+    },
 };
 use posthorn_domain::told::told;
 use posthorn_store::{DueMail, Store};
@@ -92,7 +95,9 @@ impl Mailer {
         };
         match timeout(SEND_TIMEOUT, self.transport.send(message)).await {
             Ok(Ok(_)) => Sent::Yes,
-            Ok(Err(error)) if error.is_permanent() => Sent::Never(told(&error)),
+            Ok(Err(error)) if error.is_permanent() && error.status().is_some_and(is_about_the_mail) => {
+                Sent::Never(told(&error))
+            }
             Ok(Err(error)) => Sent::NotNow(told(&error)),
             Err(_) => Sent::NotNow("the server does not answer".to_owned()),
         }
@@ -115,6 +120,12 @@ impl Mailer {
     }
 }
 
+/// Whether a refusal for good is about the mail: a login that is wanted or wrong (RFC 4954, section 6) is
+/// about our settings, and every mail is still good once they are mended.
+fn is_about_the_mail(code: Code) -> bool {
+    code.category != Category::Unspecified3
+}
+
 /// Waits for a mail.
 async fn next(store: &Store) -> DueMail {
     loop {
@@ -124,5 +135,20 @@ async fn next(store: &Store) -> DueMail {
             Err(error) => tracing::debug!("cannot look for mails: {}", told(&error)),
         }
         sleep(EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lettre::transport::smtp::response::{Detail, Severity};
+
+    use super::*;
+
+    #[test]
+    fn a_wrong_password_is_not_the_mails_fault() {
+        let code = |category, detail| Code::new(Severity::PermanentNegativeCompletion, category, detail);
+        assert!(!is_about_the_mail(code(Category::Unspecified3, Detail::Zero)), "530");
+        assert!(!is_about_the_mail(code(Category::Unspecified3, Detail::Five)), "535");
+        assert!(is_about_the_mail(code(Category::MailSystem, Detail::Zero)), "550");
     }
 }

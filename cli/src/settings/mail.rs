@@ -10,16 +10,21 @@ use super::secret::{self, Secret};
 
 /// How mails about webhooks are sent to their contacts; without a URL none are.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Mails")]
 pub(crate) struct MailSettings {
     /// The mail server: smtps://user:password@host, or smtp://user:password@host?tls=required
-    #[arg(long, env = "POSTHORN_SMTP_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(
+        long,
+        help_heading = "Mails",
+        env = "POSTHORN_SMTP_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     smtp_url: Option<Secret>,
     /// Read the mail server's URL from this file instead
-    #[arg(long, env = "POSTHORN_SMTP_URL_FILE", value_name = "FILE")]
+    #[arg(long, help_heading = "Mails", env = "POSTHORN_SMTP_URL_FILE", value_name = "FILE")]
     smtp_url_file: Option<PathBuf>,
     /// From whom mails are, such as Posthorn <posthorn@example.com>
-    #[arg(long, env = "POSTHORN_SMTP_FROM", value_name = "MAILBOX")]
+    #[arg(long, help_heading = "Mails", env = "POSTHORN_SMTP_FROM", value_name = "MAILBOX")]
     smtp_from: Option<String>,
 }
 

@@ -37,7 +37,7 @@ async fn what_events_name_is_there_to_choose_from_and_can_be_described() {
         let types = store.event_types(text, after, limit).await.expect("the database answers");
         types.into_iter().map(|event_type| event_type.name).collect::<Vec<_>>()
     };
-    assert_eq!(names("TODO", "", 10).await, ["todo.created"]);
+    assert_eq!(names("ToDo", "", 10).await, ["todo.created"]);
     assert_eq!(names("_100", "", 10).await, ["note_100.a"], "no wildcards");
     assert_eq!(names("", "", 2).await, ["note_100.a", "todo.created"]);
     assert_eq!(

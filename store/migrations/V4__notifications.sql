@@ -1,5 +1,5 @@
 -- Where people are told by mail what happens to the webhook.
-ALTER TABLE webhooks ADD COLUMN IF NOT EXISTS contact text;
+ALTER TABLE webhooks ADD COLUMN contact text;
 
 -- While a webhook fails: in which epoch, and until its deliveries in trouble were due again.
 ALTER TABLE webhook_health
