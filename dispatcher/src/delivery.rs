@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use posthorn_attempt::{Answer, Request, Target};
 use posthorn_broker::{
     BrokerError, DeliveryHeaders, Journal, Message, Publisher, Receipt, Received, Session,
 };
@@ -21,13 +22,11 @@ use uuid::Uuid;
 
 use crate::{
     Dispatcher,
-    attempt::{Answer, Request},
     letter::Letter,
     metrics,
     pace::PROMPT,
     recipient::{Place, Recipient, Recipients},
     rounds::Part,
-    target::Target,
     unsettled::Key,
 };
 
@@ -282,12 +281,16 @@ impl Dispatcher {
         let entry = Attempted {
             id: Uuid::now_v7(),
             event_id: event_id.clone(),
+            event_type: delivery.letter.event_type.clone(),
+            company_id: delivery.letter.company_id.clone(),
             webhook_id: target.id(),
             epoch: target.webhook.epoch,
             attempt: position.attempt,
             started_at,
             duration,
             outcome: answer.outcome,
+            phases: answer.phases,
+            response_headers: answer.headers,
             response_body: answer.body,
             consequence: consequence(step, Timestamp::now()),
             first_attempt_at: position.first_attempt_at,
@@ -297,7 +300,7 @@ impl Dispatcher {
 
     async fn attempt(&self, target: &Target, delivery: &Delivery, attempt: u32) -> Answer {
         if delivery.returns >= MOST_RETURNS {
-            return Answer { outcome: Outcome::Interrupted, body: String::new() };
+            return Answer::none(Outcome::Interrupted);
         }
         let _running = metrics::attempt_started();
         let request = Request {

@@ -22,6 +22,7 @@ pub mod rule;
 pub mod signature;
 pub mod status;
 mod time;
+pub mod token;
 pub mod webhook;
 
 pub use posthorn_proto::told;

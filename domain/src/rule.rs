@@ -80,6 +80,11 @@ impl Rule {
             && self.pattern.as_ref().is_none_or(|pattern| pattern.matches_event(event, received_at))
     }
 
+    /// Whether it can match only events of these companies.
+    pub fn is_within(&self, companies: &[String]) -> bool {
+        self.companies.as_ref().is_some_and(|own| own.iter().all(|company| companies.contains(company)))
+    }
+
     /// Whether all but the pattern matches.
     pub(crate) fn matches_names(&self, event: &Event) -> bool {
         named(&self.companies, &event.company_id)

@@ -42,6 +42,7 @@ async fn tidy(session: &Session, store: &Store, settings: Settings) -> Result<()
         Err(error) => tracing::warn!("cannot look after the partitions: {}", told(&error)),
     }
     janitor.forget_expired_secrets().await?;
+    janitor.forget_the_past(Timestamp::now(), settings.retention).await?;
     let mut deleted = janitor.deleted_webhooks(settings.deletion_grace).await?;
     let mut unbound = Vec::new();
     for id in deleted.drain(..) {

@@ -200,7 +200,8 @@ impl Watch {
             }
         };
         let query = format!(
-            "SELECT id, url, rules, state, epoch, timeout_ms, max_in_flight, disable_policy, revision, {secrets}
+            "SELECT id, url, rules, state, epoch, timeout_ms, max_in_flight, disable_policy, revision,
+                    headers, {secrets}
              FROM webhooks WHERE state <> 'deleted' AND id = ANY($1)"
         );
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
@@ -239,6 +240,7 @@ fn read(row: &Row) -> Result<Webhook, StoreError> {
         timeout: webhooks::read_timeout(row),
         max_in_flight: webhooks::read_in_flight(row),
         disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
+        headers: webhooks::read_texts(row, "headers"),
         secrets: secrets.collect(),
     })
 }

@@ -1,6 +1,6 @@
 //! Rows written many at a time: an array for each column.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use deadpool_postgres::Transaction;
@@ -11,7 +11,7 @@ use posthorn_domain::{
     journal::{Attempted, Consequence, Dropped, Rejected, Routed},
     outcome::Outcome,
 };
-use tokio_postgres::Error;
+use tokio_postgres::{Error, types::Json};
 
 use crate::partitions::day_of;
 
@@ -23,6 +23,16 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
 /// Counts of ours never come near the end of a signed integer.
 pub(super) fn signed(number: u32) -> i32 {
     number.try_into().unwrap_or(i32::MAX)
+}
+
+fn millis(time: Duration) -> i32 {
+    time.as_millis().try_into().unwrap_or(i32::MAX)
+}
+
+/// A list of pairs; `None` if there are none.
+fn headers(headers: &[(String, String)]) -> Option<Json<Vec<(&str, Cow<'_, str>)>>> {
+    let cleaned = headers.iter().map(|(name, value)| (name.as_str(), clean(value)));
+    (!headers.is_empty()).then(|| Json(cleaned.collect()))
 }
 
 /// Collects one column.
@@ -96,10 +106,12 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut [&Attempt
     rows.sort_unstable_by_key(|row| (row.started_at, row.id));
     let insert = "INSERT INTO attempts (started_on, id, event_id, webhook_id, epoch, attempt, started_at,
                                         duration_ms, outcome, status, unreachable_class, error, response_body,
-                                        step, next_attempt_at)
+                                        step, next_attempt_at, event_type, company_id, dns_ms, connect_ms,
+                                        first_byte_ms, response_headers)
                   SELECT * FROM unnest($1::date[], $2::uuid[], $3::text[], $4::uuid[], $5::int[], $6::int[],
                                        $7::timestamptz[], $8::int[], $9::text[], $10::smallint[], $11::text[],
-                                       $12::text[], $13::text[], $14::text[], $15::timestamptz[])
+                                       $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::text[],
+                                       $17::text[], $18::int[], $19::int[], $20::int[], $21::jsonb[])
                   ON CONFLICT DO NOTHING";
     let statement = transaction.prepare_cached(insert).await?;
     transaction
@@ -113,7 +125,7 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut [&Attempt
                 &column!(rows, row => signed(row.epoch)),
                 &column!(rows, row => signed(row.attempt)),
                 &column!(rows, row => row.started_at),
-                &column!(rows, row => signed(row.duration.as_millis().try_into().unwrap_or(u32::MAX))),
+                &column!(rows, row => millis(row.duration)),
                 &column!(rows, row => row.outcome.label()),
                 &column!(rows, row => row.outcome.status().map(|status| status as i16)),
                 &column!(rows, row => row.outcome.unreachable().map(|(class, _)| class.label())),
@@ -121,6 +133,12 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut [&Attempt
                 &column!(rows, row => Some(clean(&row.response_body)).filter(|body| !body.is_empty())),
                 &column!(rows, row => step(row.consequence).0),
                 &column!(rows, row => step(row.consequence).1),
+                &column!(rows, row => row.event_type.as_str()),
+                &column!(rows, row => clean(&row.company_id)),
+                &column!(rows, row => row.phases.dns.map(millis)),
+                &column!(rows, row => row.phases.connect.map(millis)),
+                &column!(rows, row => millis(row.phases.first_byte)),
+                &column!(rows, row => headers(&row.response_headers)),
             ],
         )
         .await?;

@@ -1,45 +1,23 @@
-//! Targets: webhooks made ready for attempts, with their URL read and their secrets open.
+//! The targets of all enabled webhooks.
 
 use std::{collections::HashMap, sync::Arc};
 
-use jiff::Timestamp;
+use posthorn_attempt::Target;
 use posthorn_domain::{
-    address::{AddressPolicy, Forbidden},
+    address::AddressPolicy,
     id::WebhookId,
-    keyring::{CannotOpen, KeyRing},
-    signature::Secret,
+    keyring::KeyRing,
     webhook::{State, Webhook},
 };
 use posthorn_store::Change;
-use url::Url;
 
 use crate::metrics;
-
-/// A webhook made ready for attempts.
-pub(crate) struct Target {
-    pub(crate) webhook: Arc<Webhook>,
-    /// A URL that policy forbids fails every attempt with the reason.
-    pub(crate) url: Result<Url, Forbidden>,
-    secrets: Vec<(Secret, Option<Timestamp>)>,
-}
 
 /// The targets of all enabled webhooks.
 pub(crate) struct Targets {
     keys: KeyRing,
     addresses: AddressPolicy,
     enabled: HashMap<WebhookId, Arc<Target>>,
-}
-
-impl Target {
-    pub(crate) fn id(&self) -> WebhookId {
-        self.webhook.id
-    }
-
-    /// The secrets that sign at this time.
-    pub(crate) fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
-        let live = move |expires_at: &Option<Timestamp>| expires_at.is_none_or(|at| now < at);
-        self.secrets.iter().filter(move |(_, expires_at)| live(expires_at)).map(|(secret, _)| secret)
-    }
 }
 
 impl Targets {
@@ -71,7 +49,7 @@ impl Targets {
             self.enabled.remove(&id);
             return None;
         }
-        match self.prepare(webhook) {
+        match Target::prepare(webhook, &self.keys, &self.addresses) {
             Ok(target) => {
                 let target = Arc::new(target);
                 self.enabled.insert(id, target.clone());
@@ -85,17 +63,5 @@ impl Targets {
                 None
             }
         }
-    }
-
-    fn prepare(&self, webhook: Arc<Webhook>) -> Result<Target, String> {
-        let open = |secret: &posthorn_domain::webhook::LiveSecret| {
-            Ok((self.keys.open(&secret.sealed, webhook.id)?, secret.expires_at))
-        };
-        let secrets = webhook.secrets.iter().map(open).collect::<Result<Vec<_>, CannotOpen>>();
-        let secrets = secrets.map_err(|error| format!("{error}: check POSTHORN_SECRET_KEYS"))?;
-        if secrets.is_empty() {
-            return Err("it has no secret: give it one with `posthorn webhook rotate-secret`".to_owned());
-        }
-        Ok(Target { url: self.addresses.check_url(&webhook.url), secrets, webhook })
     }
 }
