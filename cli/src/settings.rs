@@ -14,9 +14,11 @@ use ipnet::IpNet;
 use posthorn_broker::{Broker, Config, Names, QueueType};
 use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
 
+mod api;
 mod filters;
 mod secret;
 
+pub(crate) use api::ApiSettings;
 pub(crate) use filters::{FilterSettings, PatternSettings};
 pub(crate) use secret::Secret;
 
@@ -162,9 +164,9 @@ pub(crate) struct AdminSettings {
     pub(crate) grace_period: Duration,
 }
 
-/// What the router alone needs.
+/// How large events may be: the same for routers and the API.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct RoutingSettings {
+pub(crate) struct EventSettings {
     /// The largest event in bytes, at most 8 MiB; larger ones are rejected
     #[arg(
         long,
@@ -174,6 +176,11 @@ pub(crate) struct RoutingSettings {
         value_name = "BYTES"
     )]
     pub(crate) max_event_bytes: u32,
+}
+
+/// What the router alone needs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RoutingSettings {
     /// Events that a router holds unacknowledged
     #[arg(long, env = "POSTHORN_ROUTER_PREFETCH", default_value = "500", value_name = "N")]
     pub(crate) router_prefetch: NonZeroU16,
@@ -234,7 +241,7 @@ macro_rules! role {
 
 role! {
     /// Settings of the router.
-    RouterSettings { broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, routing: RoutingSettings }
+    RouterSettings { broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, events: EventSettings, routing: RoutingSettings }
 }
 
 role! {
@@ -251,11 +258,19 @@ role! {
 }
 
 role! {
+    /// Settings of the API.
+    ApiRoleSettings {
+        broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, keys: KeySettings,
+        addresses: AddressSettings, filters: FilterSettings, events: EventSettings, api: ApiSettings
+    }
+}
+
+role! {
     /// Settings of all roles in one process.
     AllSettings {
         broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, keys: KeySettings,
-        addresses: AddressSettings, routing: RoutingSettings, delivery: DeliverySettings,
-        recording: RecordingSettings
+        addresses: AddressSettings, filters: FilterSettings, events: EventSettings, routing: RoutingSettings,
+        delivery: DeliverySettings, recording: RecordingSettings, api: ApiSettings
     }
 }
 

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{event_type::TypePattern, rule::Rule};
 
 mod pattern;
+mod verdict;
+
+pub use verdict::{Facts, Verdict};
 
 /// What becomes of one rule and one event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

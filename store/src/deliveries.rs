@@ -6,11 +6,10 @@ use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    conditions::{Conditions, like},
+    conditions::like,
     connect::Store,
     error::StoreError,
-    page::{MOST_SCANNED, Page, Place},
-    partitions::day_of,
+    page::{Listing, Page, Place},
 };
 
 /// The most attempts of one delivery that are shown: the latest.
@@ -87,6 +86,14 @@ const IS_LATEST: &str = "(SELECT EXISTS (SELECT FROM attempts later
        AND later.started_on >= scanned.started_on
        AND (later.started_at, later.id) > (scanned.started_at, scanned.id))) = false";
 
+const LISTING: Listing = Listing {
+    task: "list deliveries",
+    table: "attempts",
+    columns: COLUMNS,
+    day: "started_on",
+    time: "started_at",
+};
+
 impl Store {
     /// A webhook's deliveries of which an attempt was made, each by its latest; the latest first, behind
     /// a place.
@@ -100,56 +107,20 @@ impl Store {
         behind: Option<&Place<Uuid>>,
         limit: usize,
     ) -> Result<Page<AttemptRecord, Uuid>, StoreError> {
-        let task = "list deliveries";
-        let mut scan = Conditions::default();
-        scan.add_if("webhook_id = {}", Some(webhook.0));
-        scan.add_if("started_on >= {}", filter.since.map(day_of));
-        scan.add_if("started_at >= {}", filter.since);
-        scan.add_if("started_on <= {}", filter.until.map(day_of));
-        scan.add_if("started_at < {}", filter.until);
+        let mut conditions = LISTING.between(filter.since, filter.until, behind);
+        conditions.scan_if("webhook_id = {}", Some(webhook.0));
         if let Some(outcomes) = &filter.outcomes {
             if !outcomes.iter().any(|outcome| outcome == "accepted") {
                 // An index has only these.
-                scan.add("outcome <> 'accepted'".to_owned());
+                conditions.scan("outcome <> 'accepted'".to_owned());
             }
-            scan.add_if("outcome = ANY({})", Some(outcomes.clone()));
+            conditions.scan_if("outcome = ANY({})", Some(outcomes.clone()));
         }
-        if let Some(place) = behind {
-            let (day, at, id) = (scan.value(day_of(place.at)), scan.value(place.at), scan.value(place.id));
-            scan.add(format!("started_on <= {day} AND (started_at, id) < ({at}, {id})"));
-        }
-        let scanned = scan.all();
-        let scan_values = scan.values().len();
-        let mut filters = vec![IS_LATEST.to_owned()];
-        if let Some(pattern) = &filter.event_type {
-            filters.push(format!("event_type LIKE {}", scan.value(like(pattern.as_str()))));
-        }
-        if let Some(companies) = &filter.companies {
-            filters.push(format!("company_id = ANY({})", scan.value(companies.clone())));
-        }
-        filters.reverse();
-        let filters = filters.join(" AND ");
-        // The inner query gives rows in order, one by one, as long as the outer one wants more.
-        let query = format!(
-            "SELECT * FROM (SELECT {COLUMNS} FROM attempts WHERE {scanned}
-                            ORDER BY started_at DESC, id DESC LIMIT {MOST_SCANNED}) AS scanned
-             WHERE {filters} LIMIT {limit}"
-        );
-        let client = self.client().await?;
-        let rows = client.query(&query, &scan.values()).await.map_err(StoreError::query(task))?;
-        let rows: Vec<_> = rows.iter().map(read).collect();
-        if rows.len() == limit {
-            let next = rows.last().map(|row| Place { at: row.started_at, id: row.id });
-            return Ok(Page { rows, next });
-        }
-        let query = format!(
-            "SELECT started_at, id FROM attempts WHERE {scanned}
-             ORDER BY started_at DESC, id DESC OFFSET {MOST_SCANNED} - 1 LIMIT 1"
-        );
-        let end = client.query_opt(&query, &scan.values()[..scan_values]).await;
-        let end = end.map_err(StoreError::query(task))?;
-        let next = end.map(|row| Place { at: row.get(0), id: row.get(1) });
-        Ok(Page { rows, next })
+        let pattern = filter.event_type.as_ref().map(|pattern| like(pattern.as_str()));
+        conditions.filter_if("event_type LIKE {}", pattern);
+        conditions.filter_if("company_id = ANY({})", filter.companies.clone());
+        conditions.filter(IS_LATEST);
+        self.page(&LISTING, &conditions, limit, read).await
     }
 
     /// All attempts of a delivery, the first first; of very many the latest.
@@ -185,19 +156,26 @@ impl Store {
         Ok(rows.map_err(StoreError::query("look at the attempts"))?.iter().map(read).collect())
     }
 
-    /// Since when the delivery waits that has waited longest of those that will be tried again; `None`
-    /// if there is none.
+    /// Since when the delivery waits that has waited longest, of those that have failed and will be tried
+    /// again and, of the latest events, of those that were never tried; `None` if there is none.
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn oldest_retry(&self, webhook: WebhookId) -> Result<Option<Timestamp>, StoreError> {
-        // Of the latest failures only: more than these say nothing new of a webhook that fails so often.
+    pub async fn oldest_waiting(&self, webhook: WebhookId) -> Result<Option<Timestamp>, StoreError> {
+        // Events come before attempts, as where partitions are made: else the two could deadlock.
         let query = format!(
-            "SELECT min(started_at) FROM
-                 (SELECT event_id, webhook_id, started_on, started_at, id, step FROM attempts
-                  WHERE webhook_id = $1 AND outcome <> 'accepted'
-                  ORDER BY started_at DESC, id DESC LIMIT 500) AS scanned
-             WHERE step = 'retry' AND {IS_LATEST}"
+            "SELECT least(
+                 (SELECT min(received_at) FROM
+                     (SELECT id, received_at, webhook_ids FROM events
+                      ORDER BY received_at DESC, id DESC LIMIT 1000) AS scanned
+                  WHERE $1 = ANY (webhook_ids)
+                    AND (SELECT EXISTS (SELECT FROM attempts
+                                        WHERE event_id = scanned.id AND webhook_id = $1)) = false),
+                 (SELECT min(started_at) FROM
+                     (SELECT event_id, webhook_id, started_on, started_at, id, step FROM attempts
+                      WHERE webhook_id = $1 AND outcome <> 'accepted'
+                      ORDER BY started_at DESC, id DESC LIMIT 500) AS scanned
+                  WHERE step = 'retry' AND {IS_LATEST}))"
         );
         let client = self.client().await?;
         let row = client.query_one(&query, &[&webhook.0]).await;

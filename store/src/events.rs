@@ -7,11 +7,10 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    conditions::{Conditions, like},
+    conditions::like,
     connect::Store,
     error::StoreError,
-    page::{MOST_SCANNED, Page, Place},
-    partitions::day_of,
+    page::{Listing, Page, Place},
 };
 
 /// Which events are asked for.
@@ -65,6 +64,14 @@ pub struct EventRecord {
     pub webhook_ids: Vec<WebhookId>,
 }
 
+const LISTING: Listing = Listing {
+    task: "list events",
+    table: "events",
+    columns: "received_at, id, type, company_id, project_id, occurred_at, cardinality(webhook_ids) AS webhooks",
+    day: "received_on",
+    time: "received_at",
+};
+
 impl Store {
     /// Events, the latest first, behind a place.
     ///
@@ -76,56 +83,15 @@ impl Store {
         behind: Option<&Place<String>>,
         limit: usize,
     ) -> Result<Page<EventRow, String>, StoreError> {
-        let task = "list events";
-        let mut scan = Conditions::default();
-        scan.add_if("received_on >= {}", filter.since.map(day_of));
-        scan.add_if("received_at >= {}", filter.since);
-        scan.add_if("received_on <= {}", filter.until.map(day_of));
-        scan.add_if("received_at < {}", filter.until);
+        let mut conditions = LISTING.between(filter.since, filter.until, behind);
         let only = filter.companies.as_ref().filter(|companies| companies.len() == 1);
         let company = filter.company.as_ref().or(only.map(|only| &only[0]));
-        scan.add_if("company_id = {}", company.cloned());
-        if let Some(place) = behind {
-            let (day, at, id) =
-                (scan.value(day_of(place.at)), scan.value(place.at), scan.value(place.id.clone()));
-            scan.add(format!("received_on <= {day} AND (received_at, id) < ({at}, {id})"));
-        }
-        let scanned = scan.all();
-        let scan_values = scan.values().len();
-        let mut filters = vec!["true".to_owned()];
-        if let Some(pattern) = &filter.event_type {
-            filters.push(format!("type LIKE {}", scan.value(like(pattern.as_str()))));
-        }
-        if let Some(project) = &filter.project {
-            filters.push(format!("project_id = {}", scan.value(project.clone())));
-        }
-        if let Some(companies) = &filter.companies {
-            filters.push(format!("company_id = ANY({})", scan.value(companies.clone())));
-        }
-        let filters = filters.join(" AND ");
-        // The inner query gives rows in order, one by one, as long as the outer one wants more.
-        let query = format!(
-            "SELECT * FROM (SELECT received_at, id, type, company_id, project_id, occurred_at,
-                                   cardinality(webhook_ids) AS webhooks
-                            FROM events WHERE {scanned}
-                            ORDER BY received_at DESC, id DESC LIMIT {MOST_SCANNED}) AS scanned
-             WHERE {filters} LIMIT {limit}"
-        );
-        let client = self.client().await?;
-        let rows = client.query(&query, &scan.values()).await.map_err(StoreError::query(task))?;
-        let rows: Vec<_> = rows.iter().map(read_row).collect();
-        if rows.len() == limit {
-            let next = rows.last().map(|row| Place { at: row.received_at, id: row.id.clone() });
-            return Ok(Page { rows, next });
-        }
-        let query = format!(
-            "SELECT received_at, id FROM events WHERE {scanned}
-             ORDER BY received_at DESC, id DESC OFFSET {MOST_SCANNED} - 1 LIMIT 1"
-        );
-        let end = client.query_opt(&query, &scan.values()[..scan_values]).await;
-        let end = end.map_err(StoreError::query(task))?;
-        let next = end.map(|row| Place { at: row.get(0), id: row.get(1) });
-        Ok(Page { rows, next })
+        conditions.scan_if("company_id = {}", company.cloned());
+        conditions
+            .filter_if("type LIKE {}", filter.event_type.as_ref().map(|pattern| like(pattern.as_str())));
+        conditions.filter_if("project_id = {}", filter.project.clone());
+        conditions.filter_if("company_id = ANY({})", filter.companies.clone());
+        self.page(&LISTING, &conditions, limit, read_row).await
     }
 
     /// One event. One that was published again on another day is there twice: the latest.

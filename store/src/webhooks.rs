@@ -87,6 +87,10 @@ const SELECT: &str =
 FROM webhooks LEFT JOIN webhook_health ON webhook_id = id
 WHERE state <> 'deleted'";
 
+/// That every rule names none but the companies `{}`, a JSON list.
+const WITHIN: &str = "NOT EXISTS (SELECT FROM jsonb_array_elements(rules) AS rule
+                                  WHERE NOT coalesce(rule -> 'companies' <@ {}, false))";
+
 impl Store {
     /// Makes a webhook with its first secret.
     ///
@@ -155,11 +159,9 @@ impl Store {
         limit: i64,
         companies: Option<&[String]>,
     ) -> Result<Vec<WebhookRecord>, StoreError> {
+        let within = WITHIN.replace("{}", "$3");
         let query = format!(
-            "{SELECT} AND ($1::uuid IS NULL OR id > $1)
-               AND ($3::jsonb IS NULL OR NOT EXISTS
-                    (SELECT FROM jsonb_array_elements(rules) AS rule
-                     WHERE NOT coalesce(rule -> 'companies' <@ $3, false)))
+            "{SELECT} AND ($1::uuid IS NULL OR id > $1) AND ($3::jsonb IS NULL OR {within})
              ORDER BY id LIMIT $2"
         );
         let client = self.client().await?;
@@ -176,6 +178,26 @@ impl Store {
         let client = self.client().await?;
         let rows = client.query(&format!("{SELECT} ORDER BY id"), &[]).await;
         rows.map_err(StoreError::query("list the webhooks"))?.iter().map(read).collect()
+    }
+
+    /// Which of these webhooks name none but these companies.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn webhooks_within(
+        &self,
+        ids: &[WebhookId],
+        companies: &[String],
+    ) -> Result<Vec<WebhookId>, StoreError> {
+        let query = format!(
+            "SELECT id FROM webhooks WHERE state <> 'deleted' AND id = ANY ($1) AND {}",
+            WITHIN.replace("{}", "$2")
+        );
+        let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+        let client = self.client().await?;
+        let rows = client.query(&query, &[&ids, &Json(companies)]).await;
+        let rows = rows.map_err(StoreError::query("look at the webhooks"))?;
+        Ok(rows.iter().map(|row| WebhookId(row.get(0))).collect())
     }
 
     /// One webhook.
@@ -301,11 +323,23 @@ impl Store {
         wanted: State,
         advice: &'static str,
     ) -> Result<WebhookRecord, StoreError> {
-        self.act(actor, "change the webhook", update, id).await?;
-        let webhook = self.webhook(id).await?;
-        match webhook.state == wanted {
-            true => Ok(webhook),
-            false => Err(StoreError::WrongState { id, state: webhook.state.to_string(), advice }),
+        let task = "change the webhook";
+        let mut client = self.client().await?;
+        let changed = async {
+            let transaction = actor.begin(&mut client).await?;
+            // Locked, so that what is told of the change is true whoever else changes it.
+            let lock = "SELECT state FROM webhooks WHERE id = $1 AND state <> 'deleted' FOR UPDATE";
+            let was: Option<String> = transaction.query_opt(lock, &[&id.0]).await?.map(|row| row.get(0));
+            let has_changed = transaction.execute(update, &[&id.0]).await? == 1;
+            transaction.commit().await?;
+            Ok((was, has_changed))
+        };
+        let (was, has_changed) = changed.await.map_err(StoreError::query(task))?;
+        drop(client);
+        let state = was.ok_or(StoreError::UnknownWebhook(id))?;
+        match has_changed || state == wanted.to_string() {
+            true => self.webhook(id).await,
+            false => Err(StoreError::WrongState { id, state, advice }),
         }
     }
 }

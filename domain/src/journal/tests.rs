@@ -8,14 +8,6 @@ fn time() -> Timestamp {
 fn attempted(outcome: Outcome, consequence: Consequence) -> Entry {
     Entry::Attempted(Box::new(Attempted {
         id: Uuid::from_u128(3),
-        event_type: "todo.created".to_owned(),
-        company_id: "c1".to_owned(),
-        phases: Phases {
-            dns: Some(Duration::from_millis(3)),
-            connect: None,
-            first_byte: Duration::from_millis(20),
-        },
-        response_headers: vec![("server".to_owned(), "test".to_owned())],
         event_id: "evt_1".into(),
         event_type: "todo.created".into(),
         company_id: "c1".into(),

@@ -29,8 +29,11 @@ fn millis(time: Duration) -> i32 {
     time.as_millis().try_into().unwrap_or(i32::MAX)
 }
 
+/// Names and values.
+type Pairs<'a> = Json<Vec<(&'a str, Cow<'a, str>)>>;
+
 /// A list of pairs; `None` if there are none.
-fn headers(headers: &[(String, String)]) -> Option<Json<Vec<(&str, Cow<'_, str>)>>> {
+fn headers(headers: &[(String, String)]) -> Option<Pairs<'_>> {
     let cleaned = headers.iter().map(|(name, value)| (name.as_str(), clean(value)));
     (!headers.is_empty()).then(|| Json(cleaned.collect()))
 }
