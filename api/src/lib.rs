@@ -1,8 +1,8 @@
 //! The management API: webhooks, events, deliveries, replays, tokens over HTTP.
 //!
 //! A request passes, from outside in: its id, its metrics and deadline, CORS, and its handler, which takes
-//! first of all a [`caller::May`], the right to make it. What a handler decides is in the domain, what it
-//! asks is in the store; [`routes`] has a file for each resource. The OpenAPI document is made of the
+//! first of all a `caller::May`, the right to make it. What a handler decides is in the domain, what it
+//! asks is in the store; `routes` has a file for each resource. The OpenAPI document is made of the
 //! handlers themselves.
 
 mod body;

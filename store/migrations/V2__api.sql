@@ -173,9 +173,12 @@ ALTER TABLE attempts
     ADD COLUMN response_headers jsonb;
 DROP INDEX attempts_of_event;
 CREATE INDEX attempts_of_delivery ON attempts (event_id, webhook_id);
--- For a webhook's latest attempts of an outcome: most are accepted, which the other index finds.
-CREATE INDEX attempts_failed ON attempts (webhook_id, outcome, started_at) WHERE outcome <> 'accepted';
+-- For a webhook's latest failures, which may be few among many attempts.
+CREATE INDEX attempts_failed ON attempts (webhook_id, started_at) WHERE outcome <> 'accepted';
 
+-- By its id alone an event, or a rejected one, is looked for in every partition: the id comes first.
+ALTER TABLE events DROP CONSTRAINT events_pkey, ADD PRIMARY KEY (id, received_on);
+ALTER TABLE rejected_events DROP CONSTRAINT rejected_events_pkey, ADD PRIMARY KEY (id, rejected_on);
 -- For the latest events, of all and of a company.
 CREATE INDEX events_by_time ON events (received_at, id);
 CREATE INDEX events_of_company ON events (company_id, received_at, id);

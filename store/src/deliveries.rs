@@ -109,13 +109,12 @@ impl Store {
     ) -> Result<Page<AttemptRecord, Uuid>, StoreError> {
         let mut conditions = LISTING.between(filter.since, filter.until, behind);
         conditions.scan_if("webhook_id = {}", Some(webhook.0));
-        if let Some(outcomes) = &filter.outcomes {
-            if !outcomes.iter().any(|outcome| outcome == "accepted") {
-                // An index has only these.
-                conditions.scan("outcome <> 'accepted'".to_owned());
-            }
-            conditions.scan_if("outcome = ANY({})", Some(outcomes.clone()));
+        let is_accepted = |outcome: &String| outcome == "accepted";
+        if filter.outcomes.as_ref().is_some_and(|outcomes| !outcomes.iter().any(is_accepted)) {
+            // An index has only these.
+            conditions.scan("outcome <> 'accepted'".to_owned());
         }
+        conditions.filter_if("outcome = ANY({})", filter.outcomes.clone());
         let pattern = filter.event_type.as_ref().map(|pattern| like(pattern.as_str()));
         conditions.filter_if("event_type LIKE {}", pattern);
         conditions.filter_if("company_id = ANY({})", filter.companies.clone());
@@ -166,11 +165,12 @@ impl Store {
         let query = format!(
             "SELECT least(
                  (SELECT min(received_at) FROM
-                     (SELECT id, received_at, webhook_ids FROM events
+                     (SELECT id, received_on, received_at, webhook_ids FROM events
                       ORDER BY received_at DESC, id DESC LIMIT 1000) AS scanned
                   WHERE $1 = ANY (webhook_ids)
                     AND (SELECT EXISTS (SELECT FROM attempts
-                                        WHERE event_id = scanned.id AND webhook_id = $1)) = false),
+                                        WHERE event_id = scanned.id AND webhook_id = $1
+                                          AND started_on >= scanned.received_on)) = false),
                  (SELECT min(started_at) FROM
                      (SELECT event_id, webhook_id, started_on, started_at, id, step FROM attempts
                       WHERE webhook_id = $1 AND outcome <> 'accepted'

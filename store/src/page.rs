@@ -10,7 +10,7 @@ use tokio_postgres::{Row, types::FromSqlOwned};
 use crate::{conditions::Conditions, connect::Store, error::StoreError, partitions::day_of};
 
 /// The most rows that a page looks at.
-const MOST_SCANNED: usize = 5_000;
+const MOST_SCANNED: usize = 2_000;
 
 /// A place in a table that is ordered by time and id.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -48,7 +48,7 @@ impl Store {
         let query = format!(
             "SELECT {COLUMNS} FROM rejected_events
              WHERE ($1::uuid IS NULL OR id < $1) AND ($2::bool IS NULL OR (resolution IS NULL) = $2)
-             ORDER BY rejected_on DESC, id DESC LIMIT $3"
+             ORDER BY id DESC LIMIT $3"
         );
         let client = self.client().await?;
         let rows = client.query(&query, &[&before, &is_open, &limit]).await;

@@ -30,7 +30,7 @@ pub(crate) struct ApiSettings {
     /// How many requests a token may make in a second, over two seconds at each process
     #[arg(long, env = "POSTHORN_API_RATE", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000), value_name = "N")]
     pub(crate) api_rate: u32,
-    /// Origins whose pages may use the API (CORS), such as https://console.example.com [default: none]
+    /// Origins whose pages may use the API (CORS), such as `https://console.example.com` [default: none]
     #[arg(long, env = "POSTHORN_API_ALLOW_ORIGINS", value_delimiter = ',', value_name = "ORIGINS")]
     pub(crate) api_allow_origins: Vec<String>,
     /// How many deliveries a replay puts into its webhook's queue in a second
