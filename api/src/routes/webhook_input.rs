@@ -216,11 +216,6 @@ impl Faults {
     }
 }
 
-/// The version of a webhook, for `ETag` and `If-Match`.
-pub(crate) fn etag(webhook: &WebhookRecord) -> String {
-    format!("\"{}\"", webhook.revision)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
