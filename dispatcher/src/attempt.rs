@@ -8,6 +8,7 @@ use posthorn_domain::{
     address::AddressPolicy,
     outcome::{Outcome, UnreachableClass},
     signature,
+    trace_context::TraceContext,
 };
 use reqwest::{
     Client, Response,
@@ -31,7 +32,7 @@ pub(crate) struct Request<'a> {
     pub(crate) event_id: &'a str,
     pub(crate) body: Bytes,
     pub(crate) attempt: u32,
-    pub(crate) traceparent: Option<&'a str>,
+    pub(crate) trace: Option<&'a TraceContext>,
 }
 
 /// What a request came to.
@@ -94,9 +95,11 @@ impl Receivers {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature)
             .header("posthorn-attempt", request.attempt);
-        let traceparent = request.traceparent.filter(|text| posthorn_trace::is_traceparent(text));
-        if let Some(traceparent) = traceparent.and_then(|text| HeaderValue::from_str(text).ok()) {
-            post = post.header("traceparent", traceparent);
+        if let Some(trace) = request.trace {
+            post = post.header("traceparent", trace.traceparent());
+            if let Some(tracestate) = trace.tracestate() {
+                post = post.header("tracestate", tracestate);
+            }
         }
         post.body(request.body).send().await.map_err(failure::outcome)
     }
