@@ -1,6 +1,7 @@
 //! An installation of Posthorn with its webhooks: the real binary, a process for each role.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
@@ -19,7 +20,7 @@ use posthorn_domain::{
     signature::Secret,
     webhook::DisablePolicy,
 };
-use posthorn_store::{NewWebhook, Store};
+use posthorn_store::{Actor, NewWebhook, Store};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -102,7 +103,8 @@ impl Installation {
             8,
             async |(position, id)| {
                 let sealed = keys.seal(&secret(), *id, rand::random());
-                store.add_webhook(&self.webhook(position, *id, receiver)?, &sealed).await?;
+                let webhook = self.webhook(position, *id, receiver)?;
+                store.add_webhook(&webhook, &sealed, &Actor::command("webhook.create")).await?;
                 anyhow::Ok(())
             },
         );
@@ -125,6 +127,10 @@ impl Installation {
             timeout: TIMEOUT,
             max_in_flight: IN_FLIGHT,
             disable_policy: DisablePolicy::Exhausted,
+            description: String::new(),
+            headers: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+            contact: None,
         })
     }
 

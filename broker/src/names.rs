@@ -16,6 +16,11 @@ impl Names {
         Self { prefix: prefix.to_owned() }
     }
 
+    /// What they begin with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The topic exchange where services publish.
     pub fn events(&self) -> String {
         format!("{}.events", self.prefix)

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
 use commands::{
-    healthcheck::Healthcheck, listen::Listen, pattern::PatternCommand, publish::Publish,
+    healthcheck::Healthcheck, listen::Listen, pattern::PatternCommand, publish::Publish, token::TokenCommand,
     webhook::WebhookCommand,
 };
 use roles::Role;
@@ -45,8 +45,10 @@ enum Command {
     Dispatcher(settings::DispatcherSettings),
     /// Write what happened to PostgreSQL and disable webhooks that fail
     Recorder(settings::RecorderSettings),
+    /// Serve the management API
+    Api(Box<settings::ApiRoleSettings>),
     /// Run every role in one process, for small installations
-    All(settings::AllSettings),
+    All(Box<settings::AllSettings>),
     /// Publish events to RabbitMQ, with confirms
     Publish(Publish),
     /// Receive webhooks here: print and verify what comes
@@ -54,6 +56,9 @@ enum Command {
     /// Add, list, change and remove webhooks, in PostgreSQL
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Make, list and revoke tokens of the management API, in PostgreSQL
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Try out patterns on events' data; needs no servers
     #[command(subcommand)]
     Pattern(PatternCommand),
@@ -107,11 +112,13 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Recorder(settings) => {
             roles::run(settings.admin.clone(), vec![Role::Recorder(settings)]).await
         }
+        Command::Api(settings) => roles::run(settings.admin.clone(), vec![Role::Api(settings)]).await,
         Command::All(settings) => roles::run(settings.admin.clone(), settings.roles()).await,
         Command::Publish(publish) => publish.run().await,
         Command::Listen(listen) => listen.run().await,
         Command::Webhook(command) => command.run().await,
         Command::Healthcheck(command) => command.run().await,
+        Command::Token(command) => command.run().await,
         Command::Pattern(_) => unreachable!("it has an exit status of its own"),
         Command::Key { name } => commands::key::run(&name),
     }

@@ -1,19 +1,20 @@
 //! Roles: read settings, connect, start, wait.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use posthorn_broker::Broker;
-use posthorn_domain::status::Status;
+use posthorn_domain::{status::Status, told::told};
 use posthorn_store::{Store, Wants, Watch};
-use tokio::sync::mpsc;
+use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     admin::{self, Check},
     lifecycle::Lifecycle,
     settings::{
-        AdminSettings, AllSettings, DatabaseSettings, DispatcherSettings, RecorderSettings, RouterSettings,
+        AdminSettings, AllSettings, ApiRoleSettings, DatabaseSettings, DispatcherSettings, RecorderSettings,
+        RouterSettings,
     },
     telemetry,
 };
@@ -26,6 +27,7 @@ pub(crate) enum Role {
     Router(RouterSettings),
     Dispatcher(DispatcherSettings),
     Recorder(RecorderSettings),
+    Api(Box<ApiRoleSettings>),
 }
 
 /// Runs roles in this process until a signal.
@@ -39,7 +41,7 @@ pub(crate) async fn run(admin: AdminSettings, roles: Vec<Role>) -> anyhow::Resul
     let mut lifecycle = Lifecycle::until_signal()?;
     let mut checks = Vec::new();
     for role in roles {
-        checks.extend(role.start(&mut lifecycle)?);
+        checks.extend(role.start(&mut lifecycle).await?);
     }
     let serving = CancellationToken::new();
     let _serving = serving.clone().drop_guard();
@@ -65,14 +67,16 @@ impl Role {
             Self::Router(_) => "router",
             Self::Dispatcher(_) => "dispatcher",
             Self::Recorder(_) => "recorder",
+            Self::Api(_) => "api",
         }
     }
 
-    fn start(self, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
+    async fn start(self, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
         match self {
             Self::Router(settings) => start_router(settings, lifecycle),
             Self::Dispatcher(settings) => start_dispatcher(settings, lifecycle),
             Self::Recorder(settings) => start_recorder(settings, lifecycle),
+            Self::Api(settings) => start_api(*settings, lifecycle).await,
         }
     }
 }
@@ -80,13 +84,40 @@ impl Role {
 impl AllSettings {
     /// Every role.
     pub(crate) fn roles(self) -> Vec<Role> {
-        let Self { broker, database, topology, keys, addresses, routing, delivery, recording, admin } = self;
-        let (b, d, t, a) = (broker.clone(), database.clone(), topology.clone(), admin.clone());
-        let router = RouterSettings { broker: b, database: d, topology: t, routing, admin: a };
-        let (b, d, t, a) = (broker.clone(), database.clone(), topology.clone(), admin.clone());
-        let recorder = RecorderSettings { broker: b, database: d, topology: t, recording, admin: a };
-        let dispatcher = DispatcherSettings { broker, database, topology, keys, addresses, delivery, admin };
-        vec![Role::Router(router), Role::Dispatcher(dispatcher), Role::Recorder(recorder)]
+        let Self { broker, database, topology, keys, addresses, filters, events, admin, .. } = self;
+        let Self { routing, delivery, recording, api, .. } = self;
+        let router = RouterSettings {
+            broker: broker.clone(),
+            database: database.clone(),
+            topology: topology.clone(),
+            events: events.clone(),
+            routing,
+            admin: admin.clone(),
+        };
+        let recorder = RecorderSettings {
+            broker: broker.clone(),
+            database: database.clone(),
+            topology: topology.clone(),
+            recording,
+            admin: admin.clone(),
+        };
+        let dispatcher = DispatcherSettings {
+            broker: broker.clone(),
+            database: database.clone(),
+            topology: topology.clone(),
+            keys: keys.clone(),
+            addresses: addresses.clone(),
+            delivery,
+            admin: admin.clone(),
+        };
+        let api =
+            ApiRoleSettings { broker, database, topology, keys, addresses, filters, events, api, admin };
+        vec![
+            Role::Router(router),
+            Role::Dispatcher(dispatcher),
+            Role::Recorder(recorder),
+            Role::Api(Box::new(api)),
+        ]
     }
 }
 
@@ -98,7 +129,7 @@ fn start_router(settings: RouterSettings, lifecycle: &mut Lifecycle) -> anyhow::
     let stop = lifecycle.stop_token();
     let settings = posthorn_router::Settings {
         prefetch: settings.routing.router_prefetch.get(),
-        most_event_bytes: settings.routing.max_event_bytes as usize,
+        most_event_bytes: settings.events.max_event_bytes as usize,
     };
     lifecycle.spawn(async move { Ok(posthorn_router::run(broker, updates, settings, queues, stop).await?) });
     Ok(checks)
@@ -146,6 +177,53 @@ fn start_recorder(settings: RecorderSettings, lifecycle: &mut Lifecycle) -> anyh
         Ok(posthorn_recorder::run(broker, store, settings, mailer, status, stop).await?)
     });
     Ok(checks)
+}
+
+async fn start_api(settings: ApiRoleSettings, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
+    let broker = Arc::new(settings.broker.broker(&settings.topology)?);
+    let store = Store::new(&settings.database.url()?, settings.api.api_database_connections.into())?;
+    let status = Status::starting("PostgreSQL has not answered");
+    let checks = vec![connected(&broker), check(&status)];
+    let address = settings.api.api_addr;
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot serve the API on {address}: set POSTHORN_API_ADDR to a free address")
+    })?;
+    tracing::info!("serving the API on http://{}", listener.local_addr()?);
+    let parts = posthorn_api::Parts {
+        listener,
+        store: store.clone(),
+        broker,
+        amqp_url: settings.broker.url()?,
+        keys: settings.keys.ring()?,
+    };
+    let api = posthorn_api::Settings {
+        most_body_bytes: settings.api.api_max_body_bytes as usize,
+        most_event_bytes: settings.events.max_event_bytes as usize,
+        admin_token: settings.api.admin_token()?,
+        requests_per_second: settings.api.api_rate,
+        allow_origins: settings.api.api_allow_origins,
+        limits: settings.filters.limits(),
+        addresses: settings.addresses.policy(),
+        replays_per_second: settings.api.replay_rate,
+    };
+    let stop = lifecycle.stop_token();
+    lifecycle.spawn(async move { Ok(posthorn_api::run(parts, api, stop).await?) });
+    let stop = lifecycle.stop_token();
+    lifecycle.spawn(async move {
+        stop.run_until_cancelled(watch_database(store, status)).await;
+        Ok(())
+    });
+    Ok(checks)
+}
+
+/// Tells whether the database answers, again and again.
+async fn watch_database(store: Store, status: Status) {
+    loop {
+        let missing = store.check().await.err().map(|error| format!("PostgreSQL: {}", told(&error)));
+        let pause = if missing.is_some() { Duration::from_millis(500) } else { Duration::from_secs(5) };
+        status.set(missing);
+        tokio::time::sleep(pause).await;
+    }
 }
 
 fn check(status: &Status) -> Check {

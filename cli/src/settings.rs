@@ -14,10 +14,12 @@ use ipnet::IpNet;
 use posthorn_broker::{Broker, Config, Names, QueueType};
 use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
 
+mod api;
 mod filters;
 mod mail;
 mod secret;
 
+pub(crate) use api::ApiSettings;
 pub(crate) use filters::{FilterSettings, PatternSettings};
 pub(crate) use mail::MailSettings;
 pub(crate) use secret::Secret;
@@ -168,9 +170,9 @@ pub(crate) struct AdminSettings {
     pub(crate) otlp_endpoint: Option<String>,
 }
 
-/// What the router alone needs.
+/// How large events may be: the same for routers and the API.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct RoutingSettings {
+pub(crate) struct EventSettings {
     /// The largest event in bytes, at most 8 MiB; larger ones are rejected
     #[arg(
         long,
@@ -180,6 +182,11 @@ pub(crate) struct RoutingSettings {
         value_name = "BYTES"
     )]
     pub(crate) max_event_bytes: u32,
+}
+
+/// What the router alone needs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RoutingSettings {
     /// Events that a router holds unacknowledged
     #[arg(long, env = "POSTHORN_ROUTER_PREFETCH", default_value = "500", value_name = "N")]
     pub(crate) router_prefetch: NonZeroU16,
@@ -251,7 +258,7 @@ macro_rules! role {
 
 role! {
     /// Settings of the router.
-    RouterSettings { broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, routing: RoutingSettings }
+    RouterSettings { broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, events: EventSettings, routing: RoutingSettings }
 }
 
 role! {
@@ -268,11 +275,19 @@ role! {
 }
 
 role! {
+    /// Settings of the API.
+    ApiRoleSettings {
+        broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, keys: KeySettings,
+        addresses: AddressSettings, filters: FilterSettings, events: EventSettings, api: ApiSettings
+    }
+}
+
+role! {
     /// Settings of all roles in one process.
     AllSettings {
         broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, keys: KeySettings,
-        addresses: AddressSettings, routing: RoutingSettings, delivery: DeliverySettings,
-        recording: RecordingSettings
+        addresses: AddressSettings, filters: FilterSettings, events: EventSettings, routing: RoutingSettings,
+        delivery: DeliverySettings, recording: RecordingSettings, api: ApiSettings
     }
 }
 

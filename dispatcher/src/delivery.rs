@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use posthorn_attempt::{Answer, Request, Target};
 use posthorn_broker::{
     BrokerError, DeliveryHeaders, Journal, Message, Publisher, Receipt, Received, Session,
 };
@@ -22,13 +23,11 @@ use uuid::Uuid;
 
 use crate::{
     Dispatcher,
-    attempt::{Answer, Request},
     letter::Letter,
     metrics,
     pace::PROMPT,
     recipient::{Place, Recipient, Recipients},
     rounds::Part,
-    target::Target,
     unsettled::Key,
 };
 
@@ -284,12 +283,16 @@ impl Dispatcher {
         let entry = Attempted {
             id: Uuid::now_v7(),
             event_id: event_id.clone(),
+            event_type: delivery.letter.event_type.clone(),
+            company_id: delivery.letter.company_id.clone(),
             webhook_id: target.id(),
             epoch: target.webhook.epoch,
             attempt: position.attempt,
             started_at,
             duration,
             outcome: answer.outcome,
+            phases: answer.phases,
+            response_headers: answer.headers,
             response_body: answer.body,
             consequence: consequence(step, Timestamp::now()),
             first_attempt_at: position.first_attempt_at,
@@ -299,12 +302,18 @@ impl Dispatcher {
 
     async fn attempt(&self, target: &Target, delivery: &Delivery, attempt: u32) -> Answer {
         if delivery.returns >= MOST_RETURNS {
-            return Answer { outcome: Outcome::Interrupted, body: String::new() };
+            return Answer::none(Outcome::Interrupted);
         }
         let _running = metrics::attempt_started();
         let event_id = &delivery.letter.event_id;
         let parent = delivery.headers.trace.as_ref();
-        let span = posthorn_trace::attempt(target.span(event_id, attempt), parent);
+        let told = posthorn_trace::Attempt {
+            event_id,
+            webhook_id: target.id(),
+            number: attempt,
+            host: target.host(),
+        };
+        let span = posthorn_trace::attempt(told, parent);
         let own = span.as_ref().and_then(Span::context);
         let body = delivery.letter.body.clone();
         let request = Request { event_id, body, attempt, trace: own.as_ref().or(parent) };

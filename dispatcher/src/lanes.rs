@@ -5,11 +5,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use posthorn_attempt::Target;
 use posthorn_broker::{BrokerError, Declare, Session};
 use posthorn_domain::{id::WebhookId, status::Status};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{channels::Channels, delivery::Line, lane::Lane, recipient::Recipient, target::Target};
+use crate::{channels::Channels, delivery::Line, lane::Lane, recipient::Recipient};
 
 /// How many queues are declared before their lanes start.
 const CHUNK: usize = 1000;

@@ -7,6 +7,8 @@ use posthorn_domain::event::{Event, Rejection};
 /// An event, with the body that all its webhooks receive.
 pub(crate) struct Letter {
     pub(crate) event_id: String,
+    pub(crate) event_type: String,
+    pub(crate) company_id: String,
     /// The producer's original bytes.
     pub(crate) message: Bytes,
     /// What is posted.
@@ -17,6 +19,8 @@ impl Letter {
     /// Reads an event that the router has let through.
     pub(crate) fn read(message: Bytes, received_at: Timestamp) -> Result<Self, Rejection> {
         let event = Event::decode(&message, usize::MAX)?;
-        Ok(Self { body: event.body(received_at).into(), event_id: event.id, message })
+        let body = event.body(received_at).into();
+        let Event { id: event_id, event_type, company_id, .. } = event;
+        Ok(Self { event_id, event_type, company_id, message, body })
     }
 }

@@ -3,10 +3,8 @@
 //! A delivery is acknowledged only after the attempt's consequence is safe in the broker: its retry,
 //! and its journal entry. A crash between any two lines repeats the attempt and never loses it.
 
-mod attempt;
 mod channels;
 mod delivery;
-mod failure;
 mod gate;
 mod lane;
 mod lanes;
@@ -14,13 +12,13 @@ mod letter;
 mod metrics;
 mod pace;
 mod recipient;
-mod resolver;
 mod rounds;
-mod target;
+mod targets;
 mod unsettled;
 
 use std::{pin::pin, sync::Arc};
 
+use posthorn_attempt::{CannotPrepare, Receivers, Target};
 use posthorn_broker::{Broker, BrokerError, Session};
 use posthorn_domain::{
     address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy, status::Status, told::told,
@@ -29,11 +27,10 @@ use posthorn_store::Update;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use attempt::Receivers;
 use delivery::Line;
 use gate::Gate;
 use lanes::Lanes;
-use target::{Target, Targets};
+use targets::Targets;
 use unsettled::Unsettled;
 
 /// Settings of the dispatcher.
@@ -62,8 +59,8 @@ pub enum DispatcherError {
     #[error(transparent)]
     Broker(#[from] BrokerError),
     /// The HTTP client.
-    #[error("cannot prepare the HTTP client: {0}")]
-    Client(String),
+    #[error(transparent)]
+    Client(#[from] CannotPrepare),
 }
 
 /// What outlives a session.

@@ -6,11 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use posthorn_attempt::Target;
 use posthorn_domain::id::WebhookId;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::{pace::Pace, target::Target};
+use crate::pace::Pace;
 
 /// The right to make an attempt at this webhook.
 pub(crate) type Turn = OwnedSemaphorePermit;

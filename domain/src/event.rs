@@ -81,7 +81,7 @@ impl Event {
         check_name("project_id", &wire.project_id)?;
         let occurred_at = wire.occurred_at.map(read_time).transpose()?;
         let Some(data) = wire.data else {
-            return refuse("data", "is missing: set `json` to a JSON object, {} if there is nothing to say");
+            return refuse("data", NO_DATA);
         };
         check_data(&data)?;
         Ok(Self {
@@ -103,8 +103,25 @@ impl Event {
         Some(about.webhook.id)
     }
 
+    /// All that is wrong with an event as it would be published, but for its size.
+    pub fn problems(wire: &v1::Event) -> Vec<Rejection> {
+        let data = match &wire.data {
+            Some(data) => check_data(data),
+            None => refuse("data", NO_DATA),
+        };
+        let checks = [
+            check_id(&wire.id),
+            check_type(&wire.r#type),
+            check_name("company_id", &wire.company_id),
+            check_name("project_id", &wire.project_id),
+            wire.occurred_at.map_or(Ok(()), |time| read_time(time).map(|_| ())),
+            data,
+        ];
+        checks.into_iter().filter_map(Result::err).collect()
+    }
+
     /// The data as JSON text, without space around it.
-    pub(crate) fn data(&self) -> Cow<'_, str> {
+    pub fn data(&self) -> Cow<'_, str> {
         const CHECKED: &str = "data is checked to be UTF-8 when it is read";
         match &self.data {
             Data::Json(json) => std::str::from_utf8(json.trim_ascii()).expect(CHECKED).into(),
@@ -139,6 +156,8 @@ impl Event {
         body
     }
 }
+
+const NO_DATA: &str = "is missing: set `json` to a JSON object, {} if there is nothing to say";
 
 fn check_id(id: &str) -> Result<(), Rejection> {
     if id.is_empty() {

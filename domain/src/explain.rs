@@ -8,6 +8,9 @@ use crate::{
 };
 
 mod pattern;
+mod verdict;
+
+pub use verdict::{Facts, Verdict};
 
 /// What becomes of one rule and one event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

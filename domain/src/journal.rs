@@ -8,7 +8,11 @@ use posthorn_proto::v1::{self, journal_entry::Entry as Wire};
 use prost::Message;
 use uuid::Uuid;
 
-use crate::{id::WebhookId, outcome::Outcome, time};
+use crate::{
+    id::WebhookId,
+    outcome::{Outcome, Phases},
+    time,
+};
 
 mod wire;
 
@@ -64,6 +68,10 @@ pub struct Attempted {
     pub id: Uuid,
     /// The event.
     pub event_id: String,
+    /// Its type.
+    pub event_type: String,
+    /// Its company.
+    pub company_id: String,
     /// The webhook.
     pub webhook_id: WebhookId,
     /// The webhook's epoch.
@@ -76,6 +84,10 @@ pub struct Attempted {
     pub duration: Duration,
     /// What it came to.
     pub outcome: Outcome,
+    /// How long its parts took.
+    pub phases: Phases,
+    /// The answer's headers, as far as they are kept.
+    pub response_headers: Vec<(String, String)>,
     /// The beginning of the answer, as text; empty if there was none.
     pub response_body: String,
     /// What follows.
@@ -121,7 +133,11 @@ impl Entry {
         match self {
             Self::Routed(routed) => routed.message.len() + 18 * routed.webhook_ids.len() + 32,
             Self::Rejected(rejected) => rejected.message.len() + rejected.reason.len() + 600,
-            Self::Attempted(attempted) => attempted.response_body.len() + 512,
+            Self::Attempted(attempted) => {
+                let headers = attempted.response_headers.iter();
+                let headers: usize = headers.map(|(name, value)| name.len() + value.len() + 6).sum();
+                attempted.response_body.len() + headers + 1024
+            }
             Self::Dropped(_) => 512,
         }
     }

@@ -51,12 +51,30 @@ pub enum CannotOpen {
 }
 
 impl KeyRing {
+    /// A webhook's secret of these bytes, and the same encrypted. Both arguments must be random.
+    pub fn fresh_secret(
+        &self,
+        webhook: WebhookId,
+        secret: [u8; 32],
+        nonce: [u8; NONCE_BYTES],
+    ) -> (Secret, Sealed) {
+        let secret = Secret::new(secret);
+        let sealed = self.seal(&secret, webhook, nonce);
+        (secret, sealed)
+    }
+
     /// Encrypts a webhook's secret with the first key. The nonce must be random.
     pub fn seal(&self, secret: &Secret, webhook: WebhookId, nonce: [u8; NONCE_BYTES]) -> Sealed {
+        self.seal_bytes(secret.bytes(), webhook.0.as_bytes(), nonce)
+    }
+
+    /// Encrypts bytes, at most some megabytes, with the first key; they open only with the same
+    /// context. The nonce must be random.
+    pub fn seal_bytes(&self, bytes: &[u8], context: &[u8], nonce: [u8; NONCE_BYTES]) -> Sealed {
         let (key_id, cipher) = &self.0[0];
-        let payload = Payload { msg: secret.bytes(), aad: webhook.0.as_bytes() };
+        let payload = Payload { msg: bytes, aad: context };
         let text =
-            cipher.encrypt(&XNonce::from(nonce), payload).expect("a secret is far below the cipher's limit");
+            cipher.encrypt(&XNonce::from(nonce), payload).expect("this is far below the cipher's limit");
         Sealed { key_id: key_id.clone(), bytes: [&nonce[..], &text].concat() }
     }
 
@@ -65,13 +83,21 @@ impl KeyRing {
     /// # Errors
     /// If the key is missing or wrong.
     pub fn open(&self, sealed: &Sealed, webhook: WebhookId) -> Result<Secret, CannotOpen> {
+        let bytes = self.open_bytes(sealed, webhook.0.as_bytes())?;
+        Secret::from_bytes(bytes).map_err(|_| CannotOpen::WrongKey(sealed.key_id.clone()))
+    }
+
+    /// Decrypts bytes.
+    ///
+    /// # Errors
+    /// If the key is missing or wrong, or the context is another.
+    pub fn open_bytes(&self, sealed: &Sealed, context: &[u8]) -> Result<Vec<u8>, CannotOpen> {
         let found = self.0.iter().find(|(id, _)| *id == sealed.key_id);
         let (_, cipher) = found.ok_or_else(|| CannotOpen::NoKey(sealed.key_id.clone()))?;
         let wrong = || CannotOpen::WrongKey(sealed.key_id.clone());
         let (nonce, text) = sealed.bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(wrong)?;
-        let payload = Payload { msg: text, aad: webhook.0.as_bytes() };
-        let bytes = cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| wrong())?;
-        Secret::from_bytes(bytes).map_err(|_| wrong())
+        let payload = Payload { msg: text, aad: context };
+        cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| wrong())
     }
 }
 

@@ -26,6 +26,7 @@ pub mod signature;
 pub mod statistics;
 pub mod status;
 mod time;
+pub mod token;
 pub mod trace_context;
 pub mod webhook;
 

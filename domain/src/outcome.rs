@@ -35,6 +35,17 @@ pub enum Outcome {
     Interrupted,
 }
 
+/// How long the parts of an attempt took, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Phases {
+    /// Looking up the host's name; `None` if there was no need to.
+    pub dns: Option<Duration>,
+    /// Connecting, with the TLS handshake; `None` on a connection that was there.
+    pub connect: Option<Duration>,
+    /// From then to the answer's headers, or to the end without an answer.
+    pub first_byte: Duration,
+}
+
 /// Why there was no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

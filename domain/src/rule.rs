@@ -80,6 +80,22 @@ impl Rule {
             && self.pattern.as_ref().is_none_or(|pattern| pattern.matches_event(event, received_at))
     }
 
+    /// Whether it can match only events of these companies.
+    pub fn is_within(&self, companies: &[String]) -> bool {
+        self.companies.as_ref().is_some_and(|own| own.iter().all(|company| companies.contains(company)))
+    }
+
+    /// Whether it can match an event of this company.
+    pub fn may_want_company(&self, company: &str) -> bool {
+        named(&self.companies, company)
+    }
+
+    /// Whether it can match an event of this type.
+    pub fn may_want_type(&self, event_type: &str) -> bool {
+        typed(&self.event_types, event_type)
+            && !excepted(&self.except_event_types, |pattern| pattern.matches(event_type))
+    }
+
     /// Whether all but the pattern matches.
     pub(crate) fn matches_names(&self, event: &Event) -> bool {
         named(&self.companies, &event.company_id)

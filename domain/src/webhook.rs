@@ -1,11 +1,13 @@
 //! Webhooks: a URL that wants some events, its limits and its state.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{id::WebhookId, keyring::Sealed, rule::Rule};
+
+pub mod owner;
 
 /// A webhook as router and dispatcher know it.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub struct Webhook {
     pub max_in_flight: u16,
     /// What disables it.
     pub disable_policy: DisablePolicy,
+    /// Headers of its own for every request, by name.
+    pub headers: BTreeMap<String, String>,
     /// Its secrets, for those who may open them; the router gets none.
     pub secrets: Vec<LiveSecret>,
 }

@@ -64,6 +64,7 @@ async fn tidy(
     if mails > 0 {
         tracing::error!("gave up {mails} mails that could not be sent for a day");
     }
+    janitor.forget_the_past(Timestamp::now(), settings.retention).await?;
     let mut deleted = janitor.deleted_webhooks(settings.deletion_grace).await?;
     let mut unbound = Vec::new();
     for id in deleted.drain(..) {

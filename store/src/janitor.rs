@@ -84,6 +84,23 @@ impl Janitor<'_> {
         deleted.map_err(StoreError::query("forget expired secrets"))
     }
 
+    /// Forgets what was kept of the API's requests for 24 hours, what webhooks were before `oldest`, and
+    /// replays that ended before.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn forget_the_past(&self, now: Timestamp, retention: Duration) -> Result<(), StoreError> {
+        let oldest = now.saturating_sub(retention).unwrap_or(Timestamp::MIN);
+        let task = "forget the past";
+        let keys = "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'";
+        self.client.execute(keys, &[]).await.map_err(StoreError::query(task))?;
+        for past in ["webhook_versions WHERE until < $1", "replays WHERE finished_at < $1"] {
+            let deleted = self.client.execute(&format!("DELETE FROM {past}"), &[&oldest]).await;
+            deleted.map_err(StoreError::query(task))?;
+        }
+        Ok(())
+    }
+
     /// The webhooks that were deleted longer than `grace` ago and whose queues may go.
     ///
     /// # Errors

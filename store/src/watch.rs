@@ -25,7 +25,7 @@ use tokio_postgres::{Client, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{error::StoreError, webhooks};
+use crate::{connect::Store, error::StoreError, webhooks};
 
 mod listen;
 
@@ -190,19 +190,7 @@ impl Watch {
 
     async fn rows(&self, client: &Client, ids: &[WebhookId]) -> Result<Vec<Row>, StoreError> {
         let task = "fetch webhooks";
-        let secrets = match self.wants {
-            Wants::Rules => "'{}'::text[] AS key_ids, '{}'::bytea[] AS sealed, '{}'::timestamptz[] AS expiries",
-            Wants::Secrets => {
-                "ARRAY(SELECT key_id FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC) AS key_ids,
-                 ARRAY(SELECT sealed FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC) AS sealed,
-                 ARRAY(SELECT expires_at FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC)
-                     AS expiries"
-            }
-        };
-        let query = format!(
-            "SELECT id, url, rules, state, epoch, timeout_ms, max_in_flight, disable_policy, revision, {secrets}
-             FROM webhooks WHERE state <> 'deleted' AND id = ANY($1)"
-        );
+        let query = query(self.wants);
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let rows = timeout(ANSWER_TIMEOUT, client.query(&query, &[&ids])).await;
         rows.map_err(|_| StoreError::NoAnswer { task })?.map_err(StoreError::query(task))
@@ -211,6 +199,37 @@ impl Watch {
     async fn send(&self, update: Update) {
         // If the watcher has gone, so shall we, when told to stop.
         let _ = self.changes.send(update).await;
+    }
+}
+
+/// What a watcher wants to know of the webhooks whose ids are given.
+fn query(wants: Wants) -> String {
+    let secrets = match wants {
+        Wants::Rules => "'{}'::text[] AS key_ids, '{}'::bytea[] AS sealed, '{}'::timestamptz[] AS expiries",
+        Wants::Secrets => {
+            "ARRAY(SELECT key_id FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC) AS key_ids,
+             ARRAY(SELECT sealed FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC) AS sealed,
+             ARRAY(SELECT expires_at FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC)
+                 AS expiries"
+        }
+    };
+    format!(
+        "SELECT id, url, rules, state, epoch, timeout_ms, max_in_flight, disable_policy, revision,
+                headers, {secrets}
+         FROM webhooks WHERE state <> 'deleted' AND id = ANY($1)"
+    )
+}
+
+impl Store {
+    /// One webhook as those know it who deliver to it.
+    ///
+    /// # Errors
+    /// If it is unknown.
+    pub async fn webhook_to_deliver_to(&self, id: WebhookId) -> Result<Webhook, StoreError> {
+        let client = self.client().await?;
+        let row = client.query_opt(&query(Wants::Secrets), &[&vec![id.0]]).await;
+        let row = row.map_err(StoreError::query("fetch a webhook"))?;
+        read(&row.ok_or(StoreError::UnknownWebhook(id))?)
     }
 }
 
@@ -239,6 +258,7 @@ fn read(row: &Row) -> Result<Webhook, StoreError> {
         timeout: webhooks::read_timeout(row),
         max_in_flight: webhooks::read_in_flight(row),
         disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
+        headers: webhooks::read_texts(row, "headers"),
         secrets: secrets.collect(),
     })
 }

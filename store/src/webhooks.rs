@@ -1,6 +1,6 @@
 //! Webhooks and their secrets.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use posthorn_domain::{
@@ -10,10 +10,13 @@ use posthorn_domain::{
     webhook::{Condition, DisablePolicy, DisabledReason, State},
 };
 use serde_json::{Value, value::RawValue};
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 use uuid::Uuid;
 
-use crate::{connect::Store, error::StoreError};
+use crate::{actor::Actor, connect::Store, error::StoreError};
 
 /// A webhook as its owner describes it.
 #[derive(Debug, Clone)]
@@ -32,6 +35,14 @@ pub struct NewWebhook {
     pub max_in_flight: u16,
     /// What disables it.
     pub disable_policy: DisablePolicy,
+    /// What people say about it.
+    pub description: String,
+    /// Headers of its own for every request, by name.
+    pub headers: BTreeMap<String, String>,
+    /// What its owner wants to remember of it.
+    pub metadata: BTreeMap<String, String>,
+    /// The e-mail address that is told when it fails.
+    pub contact: Option<String>,
 }
 
 /// A webhook as people look at it.
@@ -49,6 +60,8 @@ pub struct WebhookRecord {
     pub disabled_outcome: Option<Value>,
     /// Its epoch.
     pub epoch: u32,
+    /// Rises with every change.
+    pub revision: i64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was changed last.
@@ -69,32 +82,35 @@ impl WebhookRecord {
 
 const SELECT: &str =
     "SELECT id, name, url, rules, timeout_ms, max_in_flight, disable_policy, state, disabled_reason,
-       disabled_at, disabled_outcome, epoch, created_at, updated_at, last_accepted_at, last_failed_at
+       disabled_at, disabled_outcome, epoch, created_at, updated_at, last_accepted_at, last_failed_at,
+       description, headers, metadata, contact, revision
 FROM webhooks LEFT JOIN webhook_health ON webhook_id = id
 WHERE state <> 'deleted'";
+
+/// That every rule names none but the companies `{}`, a JSON list.
+const WITHIN: &str = "NOT EXISTS (SELECT FROM jsonb_array_elements(rules) AS rule
+                                  WHERE NOT coalesce(rule -> 'companies' <@ {}, false))";
 
 impl Store {
     /// Makes a webhook with its first secret.
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn add_webhook(&self, webhook: &NewWebhook, secret: &Sealed) -> Result<(), StoreError> {
+    pub async fn add_webhook(
+        &self,
+        webhook: &NewWebhook,
+        secret: &Sealed,
+        actor: &Actor,
+    ) -> Result<(), StoreError> {
         let mut client = self.client().await?;
         let added = async {
-            let transaction = client.transaction().await?;
+            let transaction = actor.begin(&mut client).await?;
             let insert =
-                "INSERT INTO webhooks (id, name, url, rules, timeout_ms, max_in_flight, disable_policy)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7)";
-            let rules = Json(&webhook.rules);
-            let timeout = webhook.timeout.as_millis() as i32;
-            let policy = webhook.disable_policy.to_string();
-            let in_flight = i32::from(webhook.max_in_flight);
-            transaction
-                .execute(
-                    insert,
-                    &[&webhook.id.0, &webhook.name, &webhook.url, &rules, &timeout, &in_flight, &policy],
-                )
-                .await?;
+                "INSERT INTO webhooks (id, name, url, rules, timeout_ms, max_in_flight, disable_policy,
+                                                description, headers, metadata, contact)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+            let columns = Columns::of(webhook);
+            transaction.execute(insert, &columns.params()).await?;
             let insert =
                 "INSERT INTO webhook_secrets (id, webhook_id, key_id, sealed) VALUES ($1, $2, $3, $4)";
             let secret_id = Uuid::now_v7();
@@ -102,6 +118,56 @@ impl Store {
             transaction.commit().await
         };
         added.await.map_err(StoreError::query("add the webhook"))
+    }
+
+    /// Changes what its owner says of a webhook, if it is still at this revision; else answers `None`.
+    ///
+    /// # Errors
+    /// If it is unknown.
+    pub async fn update_webhook(
+        &self,
+        webhook: &NewWebhook,
+        revision: i64,
+        actor: &Actor,
+    ) -> Result<Option<WebhookRecord>, StoreError> {
+        let mut client = self.client().await?;
+        let updated = async {
+            let transaction = actor.begin(&mut client).await?;
+            let update = "UPDATE webhooks SET name = $2, url = $3, rules = $4, timeout_ms = $5, max_in_flight = $6,
+                                 disable_policy = $7, description = $8, headers = $9, metadata = $10, contact = $11
+                          WHERE id = $1 AND revision = $12 AND state <> 'deleted'";
+            let columns = Columns::of(webhook);
+            let params = [&columns.params()[..], &[&revision]].concat();
+            let updated = transaction.execute(update, &params).await?;
+            transaction.commit().await?;
+            Ok(updated == 1)
+        };
+        let updated = updated.await.map_err(StoreError::query("change the webhook"))?;
+        drop(client);
+        let webhook = self.webhook(webhook.id).await?;
+        Ok(updated.then_some(webhook))
+    }
+
+    /// Webhooks after `after`, the oldest first, at most `limit`; of those that name none but these
+    /// companies, if there are any given.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn webhooks_after(
+        &self,
+        after: Option<WebhookId>,
+        limit: i64,
+        companies: Option<&[String]>,
+    ) -> Result<Vec<WebhookRecord>, StoreError> {
+        let within = WITHIN.replace("{}", "$3");
+        let query = format!(
+            "{SELECT} AND ($1::uuid IS NULL OR id > $1) AND ($3::jsonb IS NULL OR {within})
+             ORDER BY id LIMIT $2"
+        );
+        let client = self.client().await?;
+        let after = after.map(|id| id.0);
+        let rows = client.query(&query, &[&after, &limit, &companies.map(Json)]).await;
+        rows.map_err(StoreError::query("list the webhooks"))?.iter().map(read).collect()
     }
 
     /// All webhooks, the oldest first.
@@ -112,6 +178,26 @@ impl Store {
         let client = self.client().await?;
         let rows = client.query(&format!("{SELECT} ORDER BY id"), &[]).await;
         rows.map_err(StoreError::query("list the webhooks"))?.iter().map(read).collect()
+    }
+
+    /// Which of these webhooks name none but these companies.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn webhooks_within(
+        &self,
+        ids: &[WebhookId],
+        companies: &[String],
+    ) -> Result<Vec<WebhookId>, StoreError> {
+        let query = format!(
+            "SELECT id FROM webhooks WHERE state <> 'deleted' AND id = ANY ($1) AND {}",
+            WITHIN.replace("{}", "$2")
+        );
+        let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+        let client = self.client().await?;
+        let rows = client.query(&query, &[&ids, &Json(companies)]).await;
+        let rows = rows.map_err(StoreError::query("look at the webhooks"))?;
+        Ok(rows.iter().map(|row| WebhookId(row.get(0))).collect())
     }
 
     /// One webhook.
@@ -130,51 +216,50 @@ impl Store {
     ///
     /// # Errors
     /// If it is unknown or paused.
-    pub async fn enable_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+    pub async fn enable_webhook(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
         let update = "UPDATE webhooks SET state = 'enabled', epoch = epoch + 1, disabled_reason = NULL,
                       disabled_at = NULL, disabled_outcome = NULL WHERE id = $1 AND state = 'disabled'";
-        self.change(id, update, State::Enabled, "resume it instead").await
+        self.change(id, actor, update, State::Enabled, "resume it instead").await
     }
 
     /// Disables a webhook because an operator says so.
     ///
     /// # Errors
     /// If it is unknown.
-    pub async fn disable_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+    pub async fn disable_webhook(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
         let update =
             "UPDATE webhooks SET state = 'disabled', disabled_reason = 'operator', disabled_at = now()
                       WHERE id = $1 AND state IN ('enabled', 'paused')";
-        self.change(id, update, State::Disabled, "nothing to do").await
+        self.change(id, actor, update, State::Disabled, "nothing to do").await
     }
 
     /// Pauses an enabled webhook.
     ///
     /// # Errors
     /// If it is unknown or disabled.
-    pub async fn pause_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+    pub async fn pause_webhook(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
         let update = "UPDATE webhooks SET state = 'paused' WHERE id = $1 AND state = 'enabled'";
-        self.change(id, update, State::Paused, "it gets nothing, there is no need to pause it").await
+        self.change(id, actor, update, State::Paused, "it gets nothing, there is no need to pause it").await
     }
 
     /// Resumes a paused webhook.
     ///
     /// # Errors
     /// If it is unknown or disabled.
-    pub async fn resume_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+    pub async fn resume_webhook(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
         let update = "UPDATE webhooks SET state = 'enabled' WHERE id = $1 AND state = 'paused'";
-        self.change(id, update, State::Enabled, "enable it instead").await
+        self.change(id, actor, update, State::Enabled, "enable it instead").await
     }
 
     /// Deletes a webhook. Its queue goes after a grace, see [`Janitor`](crate::Janitor).
     ///
     /// # Errors
     /// If it is unknown.
-    pub async fn delete_webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+    pub async fn delete_webhook(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
         let was = self.webhook(id).await?;
-        let client = self.client().await?;
         let update = "UPDATE webhooks SET state = 'deleted', deleted_at = now(), disabled_reason = NULL,
                       disabled_at = NULL, disabled_outcome = NULL WHERE id = $1 AND state <> 'deleted'";
-        client.execute(update, &[&id.0]).await.map_err(StoreError::query("delete the webhook"))?;
+        self.act(actor, "delete the webhook", update, id).await?;
         Ok(was)
     }
 
@@ -188,10 +273,11 @@ impl Store {
         id: WebhookId,
         secret: &Sealed,
         overlap: Duration,
+        actor: &Actor,
     ) -> Result<WebhookRecord, StoreError> {
         let mut client = self.client().await?;
         let rotated = async {
-            let transaction = client.transaction().await?;
+            let transaction = actor.begin(&mut client).await?;
             // The update comes first: its lock makes rotations of one webhook wait for each other.
             let update = "UPDATE webhooks SET updated_at = now() WHERE id = $1 AND state <> 'deleted'";
             if transaction.execute(update, &[&id.0]).await? == 0 {
@@ -212,22 +298,80 @@ impl Store {
         self.webhook(id).await
     }
 
+    async fn act(
+        &self,
+        actor: &Actor,
+        task: &'static str,
+        update: &str,
+        id: WebhookId,
+    ) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let acted = async {
+            let transaction = actor.begin(&mut client).await?;
+            transaction.execute(update, &[&id.0]).await?;
+            transaction.commit().await
+        };
+        acted.await.map_err(StoreError::query(task))
+    }
+
     /// Runs a change of state and tells what became of it: done, already so, or not possible.
     async fn change(
         &self,
         id: WebhookId,
+        actor: &Actor,
         update: &str,
         wanted: State,
         advice: &'static str,
     ) -> Result<WebhookRecord, StoreError> {
-        let client = self.client().await?;
-        client.execute(update, &[&id.0]).await.map_err(StoreError::query("change the webhook"))?;
+        let task = "change the webhook";
+        let mut client = self.client().await?;
+        let changed = async {
+            let transaction = actor.begin(&mut client).await?;
+            // Locked, so that what is told of the change is true whoever else changes it.
+            let lock = "SELECT state FROM webhooks WHERE id = $1 AND state <> 'deleted' FOR UPDATE";
+            let was: Option<String> = transaction.query_opt(lock, &[&id.0]).await?.map(|row| row.get(0));
+            let has_changed = transaction.execute(update, &[&id.0]).await? == 1;
+            transaction.commit().await?;
+            Ok((was, has_changed))
+        };
+        let (was, has_changed) = changed.await.map_err(StoreError::query(task))?;
         drop(client);
-        let webhook = self.webhook(id).await?;
-        match webhook.state == wanted {
-            true => Ok(webhook),
-            false => Err(StoreError::WrongState { id, state: webhook.state.to_string(), advice }),
+        let state = was.ok_or(StoreError::UnknownWebhook(id))?;
+        match has_changed || state == wanted.to_string() {
+            true => self.webhook(id).await,
+            false => Err(StoreError::WrongState { id, state, advice }),
         }
+    }
+}
+
+/// What its owner says of a webhook, as columns.
+struct Columns<'a> {
+    webhook: &'a NewWebhook,
+    rules: Json<&'a Vec<Rule>>,
+    timeout: i32,
+    in_flight: i32,
+    policy: String,
+    headers: Json<&'a BTreeMap<String, String>>,
+    metadata: Json<&'a BTreeMap<String, String>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(webhook: &'a NewWebhook) -> Self {
+        Self {
+            webhook,
+            rules: Json(&webhook.rules),
+            timeout: webhook.timeout.as_millis() as i32,
+            in_flight: i32::from(webhook.max_in_flight),
+            policy: webhook.disable_policy.to_string(),
+            headers: Json(&webhook.headers),
+            metadata: Json(&webhook.metadata),
+        }
+    }
+
+    fn params(&self) -> [&(dyn ToSql + Sync); 11] {
+        let Self { webhook, rules, timeout, in_flight, policy, headers, metadata } = self;
+        let NewWebhook { id, name, url, description, contact, .. } = webhook;
+        [&id.0, name, url, rules, timeout, in_flight, policy, description, headers, metadata, contact]
     }
 }
 
@@ -244,7 +388,12 @@ fn read(row: &Row) -> Result<WebhookRecord, StoreError> {
             timeout: read_timeout(row),
             max_in_flight: read_in_flight(row),
             disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
+            description: row.get("description"),
+            headers: read_texts(row, "headers"),
+            metadata: read_texts(row, "metadata"),
+            contact: row.get("contact"),
         },
+        revision: row.get("revision"),
         state: row.get::<_, &str>("state").parse().map_err(unreadable)?,
         disabled_reason: reason.map(str::parse).transpose().map_err(unreadable)?,
         disabled_at: row.get("disabled_at"),
@@ -255,6 +404,16 @@ fn read(row: &Row) -> Result<WebhookRecord, StoreError> {
         last_accepted_at: row.get("last_accepted_at"),
         last_failed_at: row.get("last_failed_at"),
     })
+}
+
+/// An object of strings; what is none in it is left out.
+pub(crate) fn read_texts(row: &Row, column: &str) -> BTreeMap<String, String> {
+    let Json(object) = row.get::<_, Json<BTreeMap<String, Value>>>(column);
+    let texts = object.into_iter().filter_map(|(name, value)| match value {
+        Value::String(text) => Some((name, text)),
+        _ => None,
+    });
+    texts.collect()
 }
 
 /// Reads them as they are written: a JSON value would round their numbers.

@@ -25,6 +25,9 @@ pub const SCHEDULE: &str = "300ms,300ms,600ms,600ms,900ms";
 
 const SECRET_KEYS: &str = "test:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
+/// The token that opens everything.
+pub const ADMIN_TOKEN: &str = "pht_the-token-of-the-tests-that-opens-everything";
+
 /// An installation of Posthorn. Dropping it removes what it made on the servers.
 pub struct App {
     /// The prefix of its queues and exchanges.
@@ -170,6 +173,9 @@ fn environment(
         ("POSTHORN_ALLOW_NETWORKS", "127.0.0.1/32"),
         ("POSTHORN_ALLOW_HTTP", "true"),
         ("POSTHORN_ADMIN_ADDR", "127.0.0.1:0"),
+        ("POSTHORN_API_ADDR", "127.0.0.1:0"),
+        ("POSTHORN_ADMIN_TOKEN", ADMIN_TOKEN),
+        ("POSTHORN_API_RATE", "100000"),
         ("POSTHORN_LOG", &log),
     ];
     common.iter().chain(own).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

@@ -57,6 +57,38 @@ pub async fn read_message(stream: &mut TcpStream, unread: &mut Vec<u8>) -> io::R
     Ok(Some(Message { start: start.to_owned(), headers, body: unread.drain(..length).collect() }))
 }
 
+/// An answer: status, headers with names in lower case, body.
+pub type Reply = (u16, Vec<(String, String)>, Vec<u8>);
+
+/// What `address` answers to a request with these headers and this body.
+pub async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Reply> {
+    let mut stream = TcpStream::connect(address).await?;
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    // A server may answer and close before it has read all of a body that it does not want.
+    let _ = stream.write_all(body).await;
+    let mut reply = Vec::new();
+    let _ = stream.read_to_end(&mut reply).await;
+    let end = reply.windows(4).position(|window| window == b"\r\n\r\n");
+    let bad = || io::Error::new(InvalidData, format!("not HTTP: {}", String::from_utf8_lossy(&reply)));
+    let end = end.ok_or_else(bad)?;
+    let head = String::from_utf8_lossy(&reply[..end]).into_owned();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(bad)?;
+    let headers = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
+    Ok((status, headers.collect(), reply.split_off(end + 4)))
+}
+
 /// The status and body that `address` answers to `GET path`.
 pub async fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).await?;

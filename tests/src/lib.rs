@@ -7,6 +7,7 @@
 //! confirmed with what receivers saw and what Postgres holds. Tests wait for conditions with a
 //! deadline ([`eventually`]) and never sleep.
 
+pub mod api;
 pub mod app;
 pub mod broker;
 pub mod cleanup;
@@ -30,6 +31,7 @@ pub mod signature;
 pub mod wait;
 pub mod webhook;
 
+pub use api::{Api, Client};
 pub use app::{App, Roles};
 pub use event::{event, ids, struct_event};
 pub use ledger::{Ledger, Verdict};

@@ -68,6 +68,18 @@ impl Process {
         .await
     }
 
+    /// The address of its API.
+    pub async fn api(&mut self) -> SocketAddr {
+        eventually(&format!("{} logs the address of its API", self.name), async || {
+            let log = self.log();
+            let mut lines = log.lines().filter(|line| line.contains("serving the API on"));
+            let address = lines.next().and_then(|line| line.rsplit("http://").next()?.trim().parse().ok());
+            assert!(address.is_some() || self.is_running(), "{} has ended:\n{}", self.name, self.log());
+            address
+        })
+        .await
+    }
+
     /// The status and body of an admin page.
     pub async fn page(&mut self, path: &str) -> (u16, String) {
         let address = self.admin().await;

@@ -10,6 +10,7 @@ pub(crate) mod listen;
 pub(crate) mod migrate;
 pub(crate) mod pattern;
 pub(crate) mod publish;
+pub(crate) mod token;
 pub(crate) mod webhook;
 
 fn read_file(file: &Path) -> anyhow::Result<String> {

@@ -1,19 +1,18 @@
 //! `posthorn webhook …`: the operator's commands, on the database.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use posthorn_domain::{
     Problem,
     id::WebhookId,
-    keyring::KeyRing,
     pattern::Pattern,
     rule::{Limits, Rule},
     signature::Secret,
-    webhook::DisablePolicy,
+    webhook::{DisablePolicy, owner},
 };
-use posthorn_store::{NewWebhook, Store, WebhookRecord};
+use posthorn_store::{Actor, NewWebhook, Store, WebhookRecord};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -143,11 +142,26 @@ impl WebhookCommand {
             Self::Add(add) => add.run().await,
             Self::List(common) => list(&common).await,
             Self::Show(one) => one.run(async |store, id| store.webhook(id).await).await,
-            Self::Enable(one) => one.run(async |store, id| store.enable_webhook(id).await).await,
-            Self::Disable(one) => one.run(async |store, id| store.disable_webhook(id).await).await,
-            Self::Pause(one) => one.run(async |store, id| store.pause_webhook(id).await).await,
-            Self::Resume(one) => one.run(async |store, id| store.resume_webhook(id).await).await,
-            Self::Remove(one) => one.run(async |store, id| store.delete_webhook(id).await).await,
+            Self::Enable(one) => {
+                one.run(async |store, id| store.enable_webhook(id, &Actor::command("webhook.enable")).await)
+                    .await
+            }
+            Self::Disable(one) => {
+                one.run(async |store, id| store.disable_webhook(id, &Actor::command("webhook.disable")).await)
+                    .await
+            }
+            Self::Pause(one) => {
+                one.run(async |store, id| store.pause_webhook(id, &Actor::command("webhook.pause")).await)
+                    .await
+            }
+            Self::Resume(one) => {
+                one.run(async |store, id| store.resume_webhook(id, &Actor::command("webhook.resume")).await)
+                    .await
+            }
+            Self::Remove(one) => {
+                one.run(async |store, id| store.delete_webhook(id, &Actor::command("webhook.delete")).await)
+                    .await
+            }
             Self::RotateSecret(rotate) => rotate.run().await,
         }
     }
@@ -196,8 +210,10 @@ impl One {
 impl Rotate {
     async fn run(self) -> anyhow::Result<()> {
         let keys = self.keys.ring()?;
-        let (secret, sealed) = fresh_secret(&keys, self.one.id);
-        let webhook = self.one.common.store()?.rotate_secret(self.one.id, &sealed, self.overlap).await?;
+        let (secret, sealed) = keys.fresh_secret(self.one.id, rand::random(), rand::random());
+        let actor = Actor::command("webhook.rotate_secret");
+        let store = self.one.common.store()?;
+        let webhook = store.rotate_secret(self.one.id, &sealed, self.overlap, &actor).await?;
         self.one.common.print(&webhook, Some(&secret)).await
     }
 }
@@ -207,11 +223,10 @@ impl Add {
         let keys = self.keys.ring()?;
         let url = self.addresses.policy().check_url(&self.url);
         let url = url.with_context(|| format!("the URL {} is not allowed", self.url))?;
-        if self.name.len() > 200 {
-            bail!("the name is longer than 200 bytes");
-        }
+        owner::check_text(&self.name, owner::LONGEST_NAME)
+            .map_err(|problem| anyhow!("the name: {problem}"))?;
         let id = WebhookId(Uuid::now_v7());
-        let (secret, sealed) = fresh_secret(&keys, id);
+        let (secret, sealed) = keys.fresh_secret(id, rand::random(), rand::random());
         let webhook = NewWebhook {
             id,
             name: self.name.clone(),
@@ -220,9 +235,13 @@ impl Add {
             timeout: self.timeout,
             max_in_flight: self.max_in_flight,
             disable_policy: self.disable_policy,
+            description: String::new(),
+            headers: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+            contact: None,
         };
         let store = self.common.store()?;
-        store.add_webhook(&webhook, &sealed).await?;
+        store.add_webhook(&webhook, &sealed, &Actor::command("webhook.create")).await?;
         self.common.print(&store.webhook(id).await?, Some(&secret)).await
     }
 
@@ -267,10 +286,4 @@ impl Add {
             lists.into_iter().filter_map(|(name, list)| Some((name.to_owned(), json!(list.as_ref()?))));
         Value::Object(given.collect::<Map<_, _>>())
     }
-}
-
-fn fresh_secret(keys: &KeyRing, id: WebhookId) -> (Secret, posthorn_domain::keyring::Sealed) {
-    let secret = Secret::new(rand::random());
-    let sealed = keys.seal(&secret, id, rand::random());
-    (secret, sealed)
 }

@@ -9,6 +9,14 @@ fn attempted(outcome: Outcome, consequence: Consequence) -> Entry {
     Entry::Attempted(Box::new(Attempted {
         id: Uuid::from_u128(3),
         event_id: "evt_1".into(),
+        event_type: "todo.created".into(),
+        company_id: "c1".into(),
+        phases: Phases {
+            dns: Some(Duration::from_millis(3)),
+            connect: None,
+            first_byte: Duration::from_millis(20),
+        },
+        response_headers: vec![("server".into(), "test".into())],
         webhook_id: WebhookId(Uuid::from_u128(4)),
         epoch: 2,
         attempt: 6,

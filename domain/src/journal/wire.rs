@@ -42,20 +42,34 @@ fn write_attempted(attempted: &Attempted) -> v1::Attempted {
     v1::Attempted {
         id: write_uuid(attempted.id),
         event_id: attempted.event_id.clone(),
+        event_type: attempted.event_type.clone(),
+        company_id: attempted.company_id.clone(),
         webhook_id: write_uuid(attempted.webhook_id.0),
         epoch: attempted.epoch,
         attempt: attempted.attempt,
         started_at: Some(time::write(attempted.started_at)),
-        duration_ms: attempted.duration.as_millis().try_into().unwrap_or(u32::MAX),
+        duration_ms: millis(attempted.duration),
+        dns_ms: attempted.phases.dns.map(millis),
+        connect_ms: attempted.phases.connect.map(millis),
+        first_byte_ms: millis(attempted.phases.first_byte),
         outcome: attempted.outcome.label().to_owned(),
         status: attempted.outcome.status().unwrap_or_default().into(),
         unreachable_class: class.to_owned(),
         error: error.to_owned(),
+        response_headers: attempted.response_headers.iter().map(write_header).collect(),
         response_body: attempted.response_body.clone(),
         step: step.to_owned(),
         next_attempt_at,
         first_attempt_at: Some(time::write(attempted.first_attempt_at)),
     }
+}
+
+fn write_header((name, value): &(String, String)) -> v1::Header {
+    v1::Header { name: name.clone(), value: value.clone() }
+}
+
+fn millis(time: Duration) -> u32 {
+    time.as_millis().try_into().unwrap_or(u32::MAX)
 }
 
 pub(super) fn read(entry: Option<Wire>) -> Result<Entry, BadBatch> {
@@ -105,7 +119,11 @@ fn read_attempted(attempted: v1::Attempted) -> Result<Attempted, BadBatch> {
         duration: Duration::from_millis(attempted.duration_ms.into()),
         first_attempt_at: read_time(attempted.first_attempt_at)?,
         outcome: read_outcome(&attempted)?,
+        phases: read_phases(&attempted),
         event_id: attempted.event_id,
+        event_type: attempted.event_type,
+        company_id: attempted.company_id,
+        response_headers: attempted.response_headers.into_iter().map(|it| (it.name, it.value)).collect(),
         response_body: attempted.response_body,
         consequence,
     })
@@ -125,6 +143,15 @@ fn read_outcome(attempted: &v1::Attempted) -> Result<Outcome, BadBatch> {
         }
         other => return Err(BadBatch(format!("unknown outcome `{other}`"))),
     })
+}
+
+fn read_phases(attempted: &v1::Attempted) -> Phases {
+    let time = |ms: u32| Duration::from_millis(ms.into());
+    Phases {
+        dns: attempted.dns_ms.map(time),
+        connect: attempted.connect_ms.map(time),
+        first_byte: time(attempted.first_byte_ms),
+    }
 }
 
 fn write_uuid(id: Uuid) -> Bytes {

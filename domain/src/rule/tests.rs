@@ -90,3 +90,15 @@ fn a_pattern_sees_the_body_that_is_delivered() {
     let other = rule(json!({"pattern": {"data": {"title": ["pay"]}}}));
     assert!(!matches(&other, &event("todo.created", "c1", "p1")));
 }
+
+#[test]
+fn a_rule_is_within_companies_only_if_it_names_none_but_those() {
+    let within = |json: &str| {
+        let rules = Rule::read_list(json, &Limits::default()).unwrap();
+        rules[0].is_within(&["c1".to_owned(), "c2".to_owned()])
+    };
+    assert!(within(r#"[{"companies": ["c1"]}]"#));
+    assert!(within(r#"[{"companies": ["c2", "c1"]}]"#));
+    assert!(!within(r#"[{"companies": ["c1", "c3"]}]"#));
+    assert!(!within("[{}]"));
+}

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use posthorn_domain::{
     id::WebhookId,
     journal::{Attempted, Consequence, Dropped, Rejected, Routed},
 };
-use tokio_postgres::Error;
+use tokio_postgres::{Error, types::Json};
 use uuid::Uuid;
 
 use crate::partitions::day_of;
@@ -26,6 +27,19 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
 /// Counts of ours never come near the end of a signed integer.
 pub(super) fn signed(number: u32) -> i32 {
     number.try_into().unwrap_or(i32::MAX)
+}
+
+fn millis(time: Duration) -> i32 {
+    time.as_millis().try_into().unwrap_or(i32::MAX)
+}
+
+/// Names and values.
+type Pairs<'a> = Json<Vec<(&'a str, Cow<'a, str>)>>;
+
+/// A list of pairs; `None` if there are none.
+fn headers(headers: &[(String, String)]) -> Option<Pairs<'_>> {
+    let cleaned = headers.iter().map(|(name, value)| (name.as_str(), clean(value)));
+    (!headers.is_empty()).then(|| Json(cleaned.collect()))
 }
 
 /// Collects one column.
@@ -123,10 +137,12 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Atte
     rows.sort_unstable_by_key(|row| (row.started_at, row.id));
     let insert = "INSERT INTO attempts (started_on, id, event_id, webhook_id, epoch, attempt, started_at,
                                         duration_ms, outcome, status, unreachable_class, error, response_body,
-                                        step, next_attempt_at)
+                                        step, next_attempt_at, event_type, company_id, dns_ms, connect_ms,
+                                        first_byte_ms, response_headers)
                   SELECT * FROM unnest($1::date[], $2::uuid[], $3::text[], $4::uuid[], $5::int[], $6::int[],
                                        $7::timestamptz[], $8::int[], $9::text[], $10::smallint[], $11::text[],
-                                       $12::text[], $13::text[], $14::text[], $15::timestamptz[])
+                                       $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::text[],
+                                       $17::text[], $18::int[], $19::int[], $20::int[], $21::jsonb[])
                   ON CONFLICT DO NOTHING
                   RETURNING id";
     let statement = transaction.prepare_cached(insert).await?;
@@ -141,7 +157,7 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Atte
                 &column!(rows.iter(), row => signed(row.epoch)),
                 &column!(rows.iter(), row => signed(row.attempt)),
                 &column!(rows.iter(), row => row.started_at),
-                &column!(rows.iter(), row => signed(row.duration.as_millis().try_into().unwrap_or(u32::MAX))),
+                &column!(rows.iter(), row => millis(row.duration)),
                 &column!(rows.iter(), row => row.outcome.label()),
                 &column!(rows.iter(), row => row.outcome.status().map(|status| status as i16)),
                 &column!(rows.iter(), row => row.outcome.unreachable().map(|(class, _)| class.label())),
@@ -149,6 +165,12 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Atte
                 &column!(rows.iter(), row => Some(clean(&row.response_body)).filter(|body| !body.is_empty())),
                 &column!(rows.iter(), row => step(row.consequence).0),
                 &column!(rows.iter(), row => step(row.consequence).1),
+                &column!(rows.iter(), row => row.event_type.as_str()),
+                &column!(rows.iter(), row => clean(&row.company_id)),
+                &column!(rows.iter(), row => row.phases.dns.map(millis)),
+                &column!(rows.iter(), row => row.phases.connect.map(millis)),
+                &column!(rows.iter(), row => millis(row.phases.first_byte)),
+                &column!(rows.iter(), row => headers(&row.response_headers)),
             ],
         )
         .await?;

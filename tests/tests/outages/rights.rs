@@ -26,6 +26,7 @@ async fn every_role_works_with_the_least_rights() {
         processes.push(app.start_role(role).await);
     }
     log_in(&mut app, &servers, "api", Some("api"));
+    let api = app.api().await;
     let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
     let event = event("todo.created");
     let publisher = Publisher::connect(&user_url(&servers, "publisher"), &app.prefix).await.unwrap();
@@ -33,12 +34,15 @@ async fn every_role_works_with_the_least_rights() {
 
     receiver.receives_of(&event.id, 1).await;
     app.database.records_attempts(&webhook, 1).await;
+    let path = format!("/v1/deliveries/{}/{}/redeliver", event.id, webhook.id);
+    api.admin().act(&path).await.expect(202);
+    receiver.receives_of(&event.id, 2).await;
     let shown = async || app.run(&["webhook", "show", &webhook.id, "--json"]).await.json()["waiting"].clone();
     eventually_is("what the api sees of the queue", 0.into(), shown).await;
 
     for (user, queue) in [
         ("publisher", "router"),
-        ("api", "journal"),
+        ("api", "router"),
         ("router", &*format!("webhook.{}", webhook.id)),
         ("dispatcher", "router"),
         ("recorder", "router"),

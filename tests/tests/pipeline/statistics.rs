@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan};
 use posthorn_domain::{
     id::WebhookId,
     journal::{Attempted, Consequence, Entry, Routed},
-    outcome::{Outcome, UnreachableClass},
+    outcome::{Outcome, Phases, UnreachableClass},
     statistics::Tally,
 };
 use posthorn_store::{ALL_WEBHOOKS, Recording, Span, Step, Store};
@@ -68,12 +68,16 @@ fn entries(number: i64, webhooks: &[WebhookId], base: Timestamp) -> Vec<Entry> {
         Entry::Attempted(Box::new(Attempted {
             id: Uuid::now_v7(),
             event_id: event.id.clone(),
+            event_type: event.r#type.clone(),
+            company_id: event.company_id.clone(),
             webhook_id: *webhook,
             epoch: 1,
             attempt: 1,
             started_at: at,
             duration: Duration::from_millis(100),
             outcome: if is_good { Outcome::Accepted { status: 200 } } else { timeout },
+            phases: Phases::default(),
+            response_headers: Vec::new(),
             response_body: String::new(),
             consequence: if is_good { Consequence::Succeed } else { Consequence::Retry(at + 5.seconds()) },
             first_attempt_at: at,

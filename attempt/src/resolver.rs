@@ -1,10 +1,16 @@
 //! Name lookup that answers only addresses that policy allows.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hickory_resolver::TokioResolver;
 use posthorn_domain::address::AddressPolicy;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::phases;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 const LONGEST_TTL: Duration = Duration::from_secs(300);
@@ -46,7 +52,10 @@ impl Resolve for GuardedResolver {
         let Self { resolver, policy } = self.clone();
         Box::pin(async move {
             let cannot = |reason: String| CannotResolve { name: name.as_str().to_owned(), reason };
-            let found = resolver.lookup_ip(name.as_str()).await.map_err(|error| cannot(error.to_string()))?;
+            let started = Instant::now();
+            let found = resolver.lookup_ip(name.as_str()).await;
+            phases::looked_up(started.elapsed());
+            let found = found.map_err(|error| cannot(error.to_string()))?;
             let addresses: Vec<_> = found.iter().take(MOST_ADDRESSES).collect();
             // One forbidden address among allowed ones smells of rebinding: none is dialled.
             addresses.iter().try_for_each(|address| policy.check_address(*address))?;

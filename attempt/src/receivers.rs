@@ -6,74 +6,110 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use posthorn_domain::{
     address::AddressPolicy,
-    outcome::{Outcome, UnreachableClass},
+    outcome::{Outcome, Phases, UnreachableClass},
     signature,
     trace_context::TraceContext,
 };
 use reqwest::{
     Client, Response,
-    header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{DispatcherError, failure, resolver::GuardedResolver, target::Target};
+use crate::{
+    failure,
+    phases::{self, Measured},
+    resolver::GuardedResolver,
+    target::Target,
+};
 
 const USER_AGENT: &str = concat!("Posthorn/", env!("CARGO_PKG_VERSION"));
 /// The most of an answer that is read: the connection is closed on longer ones.
 const MOST_READ: usize = 64 << 10;
 /// The most of an answer that is kept.
 const MOST_KEPT: usize = 4 << 10;
+/// The most of its headers that is kept: how many, and how many bytes of names and values.
+const MOST_HEADERS: usize = 32;
+const MOST_HEADER_BYTES: usize = 2 << 10;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What to send.
-pub(crate) struct Request<'a> {
-    pub(crate) event_id: &'a str,
-    pub(crate) body: Bytes,
-    pub(crate) attempt: u32,
-    pub(crate) trace: Option<&'a TraceContext>,
+pub struct Request<'a> {
+    /// The `webhook-id`.
+    pub event_id: &'a str,
+    /// What is posted.
+    pub body: Bytes,
+    /// Counted from 1.
+    pub attempt: u32,
+    /// The span that is the parent of what the receiver does.
+    pub trace: Option<&'a TraceContext>,
 }
 
 /// What a request came to.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) outcome: Outcome,
+pub struct Answer {
+    /// In a word.
+    pub outcome: Outcome,
+    /// How long its parts took.
+    pub phases: Phases,
+    /// The answer's headers, as far as they are kept.
+    pub headers: Vec<(String, String)>,
     /// The beginning of the answer as text.
-    pub(crate) body: String,
+    pub body: String,
 }
 
+/// The HTTP client cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot prepare the HTTP client: {0}")]
+pub struct CannotPrepare(String);
+
 /// The receivers of all webhooks, behind one pool of connections.
-pub(crate) struct Receivers {
+pub struct Receivers {
     client: Client,
 }
 
+impl Answer {
+    /// No answer.
+    pub fn none(outcome: Outcome) -> Self {
+        Self { outcome, phases: Phases::default(), headers: Vec::new(), body: String::new() }
+    }
+}
+
 impl Receivers {
-    pub(crate) fn new(policy: AddressPolicy, idle_connections: usize) -> Result<Self, DispatcherError> {
-        let resolver = GuardedResolver::new(policy).map_err(DispatcherError::Client)?;
+    /// Prepares the client; it keeps at most `idle_connections` for each host.
+    ///
+    /// # Errors
+    /// If name lookup or TLS cannot be prepared.
+    pub fn new(policy: AddressPolicy, idle_connections: usize) -> Result<Self, CannotPrepare> {
+        let resolver = GuardedResolver::new(policy).map_err(CannotPrepare)?;
         let client = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
             .dns_resolver(Arc::new(resolver))
-            .tls_backend_preconfigured(tls().map_err(|error| DispatcherError::Client(error.to_string()))?)
+            .connector_layer(Measured)
+            .tls_backend_preconfigured(tls().map_err(|error| CannotPrepare(error.to_string()))?)
             .pool_max_idle_per_host(idle_connections)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .build();
-        Ok(Self { client: client.map_err(|error| DispatcherError::Client(error.to_string()))? })
+        Ok(Self { client: client.map_err(|error| CannotPrepare(error.to_string()))? })
     }
 
     /// Makes one request. The deadline runs from name lookup to the last byte of the answer; the
     /// status line decides, whatever the body does after it.
-    pub(crate) async fn send(&self, target: &Target, request: Request<'_>) -> Answer {
+    pub async fn send(&self, target: &Target, request: Request<'_>) -> Answer {
         let deadline = Instant::now() + target.webhook.timeout;
-        let outcome = match timeout_at(deadline, self.answer(target, request)).await {
-            Ok(Ok(response)) => return read(response, deadline).await,
+        let answering = timeout_at(deadline, self.answer(target, request));
+        let (answered, phases) = phases::measured(answering).await;
+        let outcome = match answered {
+            Ok(Ok(response)) => return Answer { phases, ..read(response, deadline).await },
             Ok(Err(outcome)) => outcome,
             Err(_) => timed_out(target.webhook.timeout),
         };
-        Answer { outcome, body: String::new() }
+        Answer { phases, ..Answer::none(outcome) }
     }
 
     async fn answer(&self, target: &Target, request: Request<'_>) -> Result<Response, Outcome> {
@@ -89,6 +125,7 @@ impl Receivers {
         let mut post = self
             .client
             .post(url.clone())
+            .headers(target.headers.clone())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
             .header("webhook-id", request.event_id)
@@ -113,6 +150,7 @@ fn timed_out(timeout: Duration) -> Outcome {
 async fn read(mut response: Response, deadline: Instant) -> Answer {
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let outcome = Outcome::of_status(response.status().as_u16(), retry_after, Timestamp::now());
+    let headers = kept(response.headers());
     let mut body = Vec::new();
     while body.len() < MOST_READ {
         match timeout_at(deadline, response.chunk()).await {
@@ -120,7 +158,21 @@ async fn read(mut response: Response, deadline: Instant) -> Answer {
             Ok(Ok(None) | Err(_)) | Err(_) => break,
         }
     }
-    Answer { outcome, body: text(&body) }
+    Answer { headers, body: text(&body), ..Answer::none(outcome) }
+}
+
+/// As many of the headers as are kept; what is no text in them is replaced.
+fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut room = MOST_HEADER_BYTES;
+    let read = |(name, value): (&reqwest::header::HeaderName, &HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let fits = |(name, value): &(String, String)| {
+        let left = room.checked_sub(name.len() + value.len());
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    headers.iter().take(MOST_HEADERS).map(read).take_while(fits).collect()
 }
 
 /// At most 4 KiB of text; what is no text is replaced.

@@ -1,0 +1,133 @@
+//! Callers: who a request comes from, and what they may do.
+
+use std::marker::PhantomData;
+
+use axum::{extract::FromRequestParts, http::header, http::request::Parts};
+use jiff::Timestamp;
+use posthorn_domain::{
+    rule::Rule,
+    token::{Scope, Token},
+};
+use posthorn_store::Actor;
+use uuid::Uuid;
+
+use crate::{
+    problem::{Kind, Problem},
+    request_id::RequestId,
+    state::Shared,
+};
+
+/// Who a request comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// The token's id; nil for that of POSTHORN_ADMIN_TOKEN.
+    pub(crate) token_id: Uuid,
+    /// What people call the token.
+    pub(crate) name: String,
+    /// What it allows.
+    pub(crate) scopes: Vec<Scope>,
+    /// The companies that it sees; `None` for all.
+    pub(crate) companies: Option<Vec<String>>,
+    /// The id of the request.
+    pub(crate) request_id: String,
+}
+
+impl Caller {
+    /// Whether the token allows it.
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// Who does something, for the audit log.
+    pub(crate) fn acts(&self, action: &'static str) -> Actor {
+        Actor {
+            token_id: Some(self.token_id).filter(|id| !id.is_nil()),
+            name: self.name.clone(),
+            request_id: Some(self.request_id.clone()),
+            action,
+        }
+    }
+
+    /// Whether it sees a company's events.
+    pub(crate) fn sees(&self, company: &str) -> bool {
+        self.companies.as_ref().is_none_or(|own| own.iter().any(|seen| seen == company))
+    }
+
+    /// Whether it sees a webhook with these rules.
+    pub(crate) fn sees_rules(&self, rules: &[Rule]) -> bool {
+        self.companies.as_ref().is_none_or(|own| rules.iter().all(|rule| rule.is_within(own)))
+    }
+}
+
+/// What a handler needs its caller to be allowed.
+pub(crate) trait Needs {
+    /// The scope.
+    const SCOPE: Scope;
+}
+
+macro_rules! needs {
+    ($($(#[$doc:meta])* $name:ident),+) => {
+        $($(#[$doc])* #[derive(Debug)] pub(crate) struct $name;
+        impl Needs for $name { const SCOPE: Scope = Scope::$name; })+
+    };
+}
+
+needs! {
+    /// To look.
+    Read,
+    /// To change.
+    Write,
+    /// To publish.
+    Publish,
+    /// To manage.
+    Admin
+}
+
+/// A caller whose token allows `N`. Every handler takes one first.
+#[derive(Debug)]
+pub(crate) struct May<N: Needs> {
+    /// Who that is.
+    pub(crate) caller: Caller,
+    needs: PhantomData<N>,
+}
+
+impl<N: Needs> FromRequestParts<Shared> for May<N> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Problem> {
+        let caller = authenticate(parts, api).await?;
+        api.rates.take(caller.token_id).map_err(|seconds| {
+            let detail = format!("this token may make a request again in {seconds} s");
+            Problem::new(Kind::TooManyRequests, detail).after(seconds)
+        })?;
+        match caller.may(N::SCOPE) {
+            true => Ok(Self { caller, needs: PhantomData }),
+            false => {
+                let detail = format!("the token `{}` has not the scope `{}`", caller.name, N::SCOPE);
+                Err(Problem::new(Kind::Forbidden, detail))
+            }
+        }
+    }
+}
+
+async fn authenticate(parts: &Parts, api: &Shared) -> Result<Caller, Problem> {
+    let refused = |detail: &str| Problem::new(Kind::Unauthenticated, detail);
+    let header = parts.headers.get(header::AUTHORIZATION);
+    let header = header.ok_or_else(|| refused("send the header `authorization: Bearer pht_…`"))?;
+    let text = header.to_str().unwrap_or_default();
+    let (scheme, token) = text.split_once(' ').unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(refused("the header `authorization` is not `Bearer pht_…`"));
+    }
+    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let hash = Token::presented(token.trim()).hash();
+    if api.settings.admin_token == Some(hash) {
+        let (name, scopes) = ("POSTHORN_ADMIN_TOKEN".to_owned(), Scope::ALL.to_vec());
+        return Ok(Caller { token_id: Uuid::nil(), name, scopes, companies: None, request_id });
+    }
+    let found = api.store.token_with(&hash).await?;
+    let found = found.filter(|token| token.is_live(Timestamp::now()));
+    let token = found.ok_or_else(|| refused("the token is not known, has expired or was revoked"))?;
+    let (token_id, name, scopes, companies) = (token.id, token.name, token.scopes, token.companies);
+    Ok(Caller { token_id, name, scopes, companies, request_id })
+}

@@ -1,0 +1,264 @@
+//! Events: listed, and shown with what became of them.
+
+use std::collections::{HashMap, HashSet};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use jiff::Timestamp;
+use posthorn_domain::{event::Event, event_type::TypePattern, id::WebhookId};
+use posthorn_store::{AttemptRecord, EventFilter, EventRecord, EventRow};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    caller::{Caller, May, Read},
+    problem::{Kind, Problem, Wrong},
+    query::{Moment, PageOf, Query, limit, read_place, write_place},
+    routes::deliveries::State as DeliveryState,
+    state::{Api, Shared},
+};
+
+/// The most deliveries of an event that are shown with it.
+const MOST_DELIVERIES: usize = 1000;
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
+}
+
+/// An event.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventSummary {
+    /// Its id: the `webhook-id` that receivers see.
+    id: String,
+    /// What happened.
+    r#type: String,
+    /// Whose event it is.
+    company_id: String,
+    /// The project within the company; null for an event of the company itself.
+    project_id: Option<String>,
+    /// When it happened, if its producer said so.
+    occurred_at: Option<Timestamp>,
+    /// When a router took it.
+    received_at: Timestamp,
+    /// How many webhooks wanted it.
+    webhooks: usize,
+}
+
+/// An event with its data and its deliveries.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventDetail {
+    /// The event.
+    #[serde(flatten)]
+    event: EventSummary,
+    /// What the webhooks are told about it.
+    #[schema(value_type = Object)]
+    data: Box<RawValue>,
+    /// What became of it, for each webhook that wanted it; at most 1,000.
+    deliveries: Vec<DeliverySummary>,
+}
+
+/// What became of an event for one webhook.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeliverySummary {
+    /// The webhook.
+    #[schema(value_type = String)]
+    webhook_id: WebhookId,
+    /// How far the delivery is.
+    state: DeliveryState,
+    /// How often it was attempted in this epoch.
+    attempts: i32,
+    /// The HTTP status of the latest attempt.
+    status: Option<i16>,
+    /// When the latest attempt began.
+    last_attempt_at: Option<Timestamp>,
+    /// When the next one is due.
+    next_attempt_at: Option<Timestamp>,
+}
+
+/// What a list of events may be asked for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 250, default = 50)]
+    limit: Option<usize>,
+    /// Where the page begins: `next_cursor` of the last.
+    cursor: Option<String>,
+    /// Only this one.
+    id: Option<String>,
+    /// Only of this type; `*` stands for any run of characters.
+    #[param(example = "todo.*")]
+    r#type: Option<String>,
+    /// Only of this company.
+    company: Option<String>,
+    /// Only of this project.
+    project: Option<String>,
+    /// Only those received since then.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<Moment>,
+    /// Only those received before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<Moment>,
+}
+
+/// List events
+///
+/// The latest first. A page looks at a bounded number of events: with filters it may hold few, or none,
+/// though more follow. They are recorded a moment after they were routed, and kept for
+/// `POSTHORN_RETENTION`.
+#[utoipa::path(get, path = "/v1/events", tag = "events", params(ListQuery),
+    security(("token" = ["read"])), responses((status = 200, body = PageOf<EventSummary>)))]
+async fn list(
+    May { caller, .. }: May<Read>,
+    State(api): State<Shared>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<PageOf<EventSummary>>, Problem> {
+    let limit = limit(query.limit)?;
+    let place = read_place(query.cursor.as_deref())?;
+    if let Some(id) = &query.id {
+        let event = api.store.event(&no_nul("id", id)?).await?.filter(|event| caller.sees(&event.company_id));
+        let data = event.map(|event| summary(&event)).transpose()?;
+        return Ok(Json(PageOf { data: data.into_iter().collect(), next_cursor: None }));
+    }
+    let filter = EventFilter {
+        event_type: query.r#type.as_deref().map(|text| event_type("type", text)).transpose()?,
+        company: query.company.as_deref().map(|text| no_nul("company", text)).transpose()?,
+        project: query.project.as_deref().map(|text| no_nul("project", text)).transpose()?,
+        since: query.since.map(|Moment(at)| at),
+        until: query.until.map(|Moment(at)| at),
+        companies: caller.companies.clone(),
+    };
+    let page = api.store.events(&filter, place.as_ref(), limit).await?;
+    Ok(Json(PageOf {
+        data: page.rows.into_iter().map(EventSummary::from).collect(),
+        next_cursor: page.next.map(write_place),
+    }))
+}
+
+/// Reads an event type with `*`.
+pub(crate) fn event_type(parameter: &str, text: &str) -> Result<TypePattern, Problem> {
+    text.parse().map_err(|error: posthorn_domain::event_type::BadTypePattern| {
+        Problem::parameters(vec![Wrong::parameter(parameter, "bad_event_type", error.to_string())])
+    })
+}
+
+/// PostgreSQL's text holds no NUL: nothing is called so.
+pub(crate) fn no_nul(parameter: &str, text: &str) -> Result<String, Problem> {
+    match text.contains('\0') {
+        true => Err(Problem::parameters(vec![Wrong::parameter(parameter, "bad_text", "it holds a NUL")])),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// Show an event
+///
+/// With its data and what became of it for each webhook that wanted it.
+#[utoipa::path(get, path = "/v1/events/{id}", tag = "events", params(("id" = String, Path)),
+    security(("token" = ["read"])), responses((status = 200, body = EventDetail)))]
+async fn show(
+    May { caller, .. }: May<Read>,
+    State(api): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<EventDetail>, Problem> {
+    let found = find(&api, &caller, &id).await?;
+    let event = decode(&found)?;
+    let attempts = api.store.latest_attempts(&found.id).await?;
+    let visible = visible(&api, &caller, &found, &attempts).await?;
+    Ok(Json(EventDetail {
+        data: to_raw_value(&raw(&event.data())?).map_err(|_| broken())?,
+        deliveries: deliveries(&found, attempts, visible.as_ref()),
+        event: summary(&found)?,
+    }))
+}
+
+/// An event that the caller may see.
+pub(crate) async fn find(api: &Api, caller: &Caller, id: &str) -> Result<EventRecord, Problem> {
+    let found = if id.contains('\0') { None } else { api.store.event(id).await? };
+    let visible = found.filter(|event| caller.sees(&event.company_id));
+    visible.ok_or_else(|| Problem::not_found("event"))
+}
+
+/// What was recorded of an event was read before.
+pub(crate) fn decode(found: &EventRecord) -> Result<Event, Problem> {
+    Event::decode(&found.message, usize::MAX).map_err(|_| broken())
+}
+
+fn broken() -> Problem {
+    Problem::new(Kind::Internal, "the recorded event cannot be read")
+}
+
+fn raw(json: &str) -> Result<&RawValue, Problem> {
+    serde_json::from_str(json).map_err(|_| broken())
+}
+
+fn summary(found: &EventRecord) -> Result<EventSummary, Problem> {
+    let event = decode(found)?;
+    Ok(EventSummary {
+        id: event.id,
+        r#type: event.event_type,
+        company_id: event.company_id,
+        project_id: Some(event.project_id).filter(|id| !id.is_empty()),
+        occurred_at: event.occurred_at,
+        received_at: found.received_at,
+        webhooks: found.webhook_ids.len(),
+    })
+}
+
+/// The webhooks of an event that the caller sees; `None` for all.
+async fn visible(
+    api: &Api,
+    caller: &Caller,
+    found: &EventRecord,
+    attempts: &[AttemptRecord],
+) -> Result<Option<HashSet<WebhookId>>, Problem> {
+    let Some(companies) = &caller.companies else { return Ok(None) };
+    let ids = found.webhook_ids.iter().copied().chain(attempts.iter().map(|attempt| attempt.webhook_id));
+    let ids: Vec<_> = ids.collect();
+    Ok(Some(api.store.webhooks_within(&ids, companies).await?.into_iter().collect()))
+}
+
+fn deliveries(
+    found: &EventRecord,
+    attempts: Vec<AttemptRecord>,
+    visible: Option<&HashSet<WebhookId>>,
+) -> Vec<DeliverySummary> {
+    let mut latest: HashMap<_, _> =
+        attempts.into_iter().map(|attempt| (attempt.webhook_id, attempt)).collect();
+    // Those that got it though they had not wanted it, by a replay, come last.
+    let mut ids = found.webhook_ids.clone();
+    let mut others: Vec<_> = latest.keys().filter(|id| !ids.contains(id)).copied().collect();
+    others.sort_unstable();
+    ids.extend(others);
+    let shown = ids.into_iter().filter(|id| visible.is_none_or(|visible| visible.contains(id)));
+    let of = |webhook_id| {
+        let attempt = latest.remove(&webhook_id);
+        DeliverySummary {
+            webhook_id,
+            state: DeliveryState::after(attempt.as_ref().map(|attempt| attempt.step.as_str())),
+            attempts: attempt.as_ref().map_or(0, |attempt| attempt.attempt),
+            status: attempt.as_ref().and_then(|attempt| attempt.status),
+            last_attempt_at: attempt.as_ref().map(|attempt| attempt.started_at),
+            next_attempt_at: attempt.as_ref().and_then(|attempt| attempt.next_attempt_at),
+        }
+    };
+    shown.take(MOST_DELIVERIES).map(of).collect()
+}
+
+impl From<EventRow> for EventSummary {
+    fn from(row: EventRow) -> Self {
+        Self {
+            id: row.id,
+            r#type: row.event_type,
+            company_id: row.company_id,
+            project_id: Some(row.project_id).filter(|id| !id.is_empty()),
+            occurred_at: row.occurred_at,
+            received_at: row.received_at,
+            webhooks: row.webhooks,
+        }
+    }
+}

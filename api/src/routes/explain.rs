@@ -1,0 +1,178 @@
+//! Explain: why a webhook did, or did not, get an event.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use jiff::Timestamp;
+use posthorn_domain::{
+    explain::{Explanation, Facts, Verdict},
+    id::WebhookId,
+    rule::Rule,
+    webhook,
+};
+use posthorn_store::{EventRecord, Version, WebhookRecord};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    caller::{May, Read},
+    id,
+    problem::{Kind, Problem, Wrong},
+    query::Query,
+    routes::events,
+    state::{Api, Shared},
+};
+
+/// Within this a change of a webhook may not be in force yet.
+const IN_FORCE: Duration = Duration::from_secs(2);
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(explain))
+}
+
+/// Which webhook.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExplainQuery {
+    /// The webhook, `whk_…`.
+    #[param(required = true, value_type = String)]
+    webhook: Option<String>,
+}
+
+/// Why a webhook did, or did not, get an event.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Explained {
+    /// The event.
+    event_id: String,
+    /// The webhook.
+    #[schema(value_type = String)]
+    webhook_id: WebhookId,
+    /// `succeeded`, `failed`, `retrying`, `waiting`, `did_not_exist`, `not_matched`, `paused`, `disabled` or
+    /// `not_in_force`.
+    #[schema(value_type = String)]
+    verdict: Verdict,
+    /// The same in a sentence.
+    sentence: &'static str,
+    /// When the event came.
+    received_at: Timestamp,
+    /// What the webhook was then: `enabled`, `paused` or `disabled`; null if it was not there.
+    #[schema(value_type = Option<String>)]
+    state_then: Option<webhook::State>,
+    /// Since when.
+    state_since: Option<Timestamp>,
+    /// Whether the webhook was changed so shortly before that the change may not have been in force.
+    just_changed: bool,
+    /// Whether the rules are those of then; else those of now are explained.
+    rules_of_then: bool,
+    /// What becomes of each rule and the event.
+    rules: Vec<ExplainedRule>,
+}
+
+/// What becomes of one rule and the event.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExplainedRule {
+    /// Whether the rule matches.
+    matched: bool,
+    /// All clauses of the rule but those of its pattern: every one must match.
+    clauses: Vec<ExplainedClause>,
+    /// The alternatives of its pattern: of one of them every clause must match. Empty without a pattern.
+    alternatives: Vec<Vec<ExplainedClause>>,
+}
+
+/// One thing that a rule asks for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExplainedClause {
+    /// What it is about: a list of the rule, or the path of a field in the body.
+    of: String,
+    /// What the rule wants, in words.
+    wanted: String,
+    /// What the event has, in words.
+    seen: String,
+    /// Whether they fit.
+    matched: bool,
+}
+
+/// Explain why a webhook did, or did not, get an event
+///
+/// With the rules and the state that the webhook had when the event came.
+#[utoipa::path(get, path = "/v1/events/{id}/explain", tag = "events", params(("id" = String, Path), ExplainQuery),
+    security(("token" = ["read"])), responses((status = 200, body = Explained)))]
+async fn explain(
+    May { caller, .. }: May<Read>,
+    State(api): State<Shared>,
+    Path(id): Path<String>,
+    Query(query): Query<ExplainQuery>,
+) -> Result<Json<Explained>, Problem> {
+    let Some(webhook) = &query.webhook else {
+        let wrong = Wrong::parameter("webhook", "required", "say which webhook");
+        return Err(Problem::parameters(vec![wrong]));
+    };
+    let webhook = api.webhook(&caller, id::webhook(webhook)?).await?;
+    let found = events::find(&api, &caller, &id).await?;
+    Ok(Json(explained(&api, found, webhook).await?))
+}
+
+async fn explained(api: &Api, found: EventRecord, webhook: WebhookRecord) -> Result<Explained, Problem> {
+    let webhook_id = webhook.described.id;
+    let versions = api.store.versions(webhook_id, found.received_at, found.received_at).await?;
+    let then = versions.into_iter().last();
+    let attempts = api.store.attempts(&found.id, webhook_id).await?;
+    let (rules, rules_of_then) = match &then {
+        Some(version) if !version.rules.is_empty() => (&version.rules, true),
+        _ => (&webhook.described.rules, false),
+    };
+    let rules = rules_explained(rules, &found)?;
+    let facts = Facts {
+        state_then: then.as_ref().map(|version| version.state),
+        is_matched: rules.iter().any(|rule| rule.matched),
+        is_routed: found.webhook_ids.contains(&webhook_id),
+        last_step: attempts.last().map(|attempt| attempt.step.as_str()),
+    };
+    let verdict = Verdict::of(facts);
+    Ok(Explained {
+        webhook_id,
+        verdict,
+        sentence: verdict.sentence(),
+        received_at: found.received_at,
+        state_then: facts.state_then,
+        state_since: then.as_ref().map(|version| version.since),
+        just_changed: then.as_ref().is_some_and(|version| is_fresh(version, found.received_at)),
+        rules_of_then,
+        rules: rules.into_iter().map(ExplainedRule::from).collect(),
+        event_id: found.id,
+    })
+}
+
+fn is_fresh(version: &Version, at: Timestamp) -> bool {
+    version.since.saturating_add(IN_FORCE).is_ok_and(|in_force| at < in_force)
+}
+
+fn rules_explained(rules: &[Rule], found: &EventRecord) -> Result<Vec<Explanation>, Problem> {
+    let broken = || Problem::new(Kind::Internal, "the recorded event cannot be explained");
+    let body = events::decode(found)?.body(found.received_at);
+    let body = std::str::from_utf8(&body).map_err(|_| broken())?;
+    rules.iter().map(|rule| Explanation::of(rule, body).map_err(|_| broken())).collect()
+}
+
+impl From<Explanation> for ExplainedRule {
+    fn from(rule: Explanation) -> Self {
+        let all = |clauses: Vec<_>| clauses.into_iter().map(ExplainedClause::from).collect();
+        Self {
+            matched: rule.matched,
+            clauses: all(rule.clauses),
+            alternatives: rule.alternatives.into_iter().map(all).collect(),
+        }
+    }
+}
+
+impl From<posthorn_domain::explain::Clause> for ExplainedClause {
+    fn from(clause: posthorn_domain::explain::Clause) -> Self {
+        let posthorn_domain::explain::Clause { of, wanted, seen, matched } = clause;
+        Self { of, wanted, seen, matched }
+    }
+}

@@ -1,0 +1,34 @@
+//! The routes: one file for each resource. Each offers `routes`, which [`all`] joins.
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::Shared;
+
+mod audit;
+mod deliveries;
+mod events;
+mod explain;
+mod publish;
+mod rejected;
+mod replays;
+mod tokens;
+mod webhook_input;
+mod webhook_states;
+mod webhook_test;
+mod webhooks;
+
+/// All of them.
+pub(crate) fn all() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .merge(webhooks::routes())
+        .merge(webhook_states::routes())
+        .merge(webhook_test::routes())
+        .merge(publish::routes())
+        .merge(events::routes())
+        .merge(explain::routes())
+        .merge(deliveries::routes())
+        .merge(replays::routes())
+        .merge(rejected::routes())
+        .merge(tokens::routes())
+        .merge(audit::routes())
+}

@@ -1,0 +1,213 @@
+//! Ingestion: events published over HTTP, for those who don't speak AMQP.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use futures_util::{StreamExt, stream};
+use posthorn_domain::{
+    event::{Event, Rejection},
+    event_type::is_reserved,
+};
+use posthorn_proto::v1;
+use prost::Message;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{
+    body::{Body, Fields, read},
+    caller::{Caller, May, Publish},
+    once::{Answer, Once},
+    problem::{Problem, Wrong},
+    query::Moment,
+    state::{Api, Shared},
+};
+
+/// The most events of a batch.
+const MOST_EVENTS: usize = 1000;
+/// How many of a batch are published at a time.
+const AT_A_TIME: usize = 200;
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(publish)).routes(routes!(publish_batch))
+}
+
+/// An event to publish.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EventInput {
+    /// Unique: the `webhook-id` that receivers see. Use the same when you publish again after an unclear
+    /// failure. Left out: a fresh one.
+    #[schema(max_length = 255, pattern = "^[!-\\-/-~]+$")]
+    id: Option<String>,
+    /// What happened, such as `todo.created`; not `webhook.…`, which are Posthorn's own.
+    #[schema(required = true, nullable = false, value_type = String, max_length = 255, example = "todo.created")]
+    r#type: Option<String>,
+    /// Whose event it is.
+    #[schema(max_length = 255)]
+    company_id: Option<String>,
+    /// The project within the company.
+    #[schema(max_length = 255)]
+    project_id: Option<String>,
+    /// When it happened. Left out: now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    occurred_at: Option<Moment>,
+    /// What the webhooks are told about it.
+    #[schema(required = true, nullable = false, value_type = Object)]
+    data: Option<Box<RawValue>>,
+}
+
+/// An event that RabbitMQ has safely.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Published {
+    /// Its id.
+    id: String,
+}
+
+impl EventInput {
+    /// Checks everything, and tells everything that is wrong.
+    pub(crate) fn check(self, api: &Api, caller: &Caller) -> Result<v1::Event, Vec<Wrong>> {
+        let event = v1::Event {
+            id: self.id.unwrap_or_else(|| Uuid::now_v7().to_string()),
+            r#type: self.r#type.unwrap_or_default(),
+            company_id: self.company_id.unwrap_or_default(),
+            project_id: self.project_id.unwrap_or_default(),
+            occurred_at: self.occurred_at.map(|Moment(at)| prost_types::Timestamp {
+                seconds: at.as_second(),
+                nanos: at.subsec_nanosecond(),
+            }),
+            data: self.data.map(|data| v1::event::Data::Json(data.get().to_owned().into())),
+        };
+        let mut wrong: Vec<_> = Event::problems(&event).into_iter().map(wrong).collect();
+        let size = event.encoded_len();
+        if size > api.settings.most_event_bytes {
+            let detail = format!(
+                "it is {size} bytes, more than {} (POSTHORN_MAX_EVENT_BYTES)",
+                api.settings.most_event_bytes
+            );
+            wrong.push(Wrong::at("", "too_large", detail));
+        }
+        if is_reserved(&event.r#type) {
+            wrong.push(Wrong::at("/type", "reserved", "types that begin with `webhook.` are Posthorn's own"));
+        }
+        if !caller.sees(&event.company_id) {
+            let detail = "this token publishes only events of its companies";
+            wrong.push(Wrong::at("/company_id", "outside_scope", detail));
+        }
+        if wrong.is_empty() { Ok(event) } else { Err(wrong) }
+    }
+}
+
+fn wrong(rejection: Rejection) -> Wrong {
+    let pointer = match rejection.field {
+        "json" | "struct" | "data" => "/data".to_owned(),
+        "message" => String::new(),
+        field => format!("/{field}"),
+    };
+    let detail = rejection.reason.replace("set `json` to a JSON object", "give a JSON object");
+    Wrong::at(pointer, "bad_event", detail)
+}
+
+/// Publish an event
+///
+/// The answer comes once RabbitMQ has the event safely. After a failure, publish it again with the same
+/// `id`: receivers may see it twice, and tell by `webhook-id`.
+#[utoipa::path(post, path = "/v1/events", tag = "events", request_body = EventInput,
+    security(("token" = ["publish"])), extensions(("x-idempotent" = json!(true))),
+    responses((status = 202, body = Published)))]
+async fn publish(
+    May { caller, .. }: May<Publish>,
+    State(api): State<Shared>,
+    once: Once,
+    body: Body<EventInput>,
+) -> Result<Response, Problem> {
+    let act = async {
+        let event = body.value.check(&api, &caller).map_err(Problem::invalid)?;
+        api.line.publish(&event).await?;
+        Ok(Answer::new(StatusCode::ACCEPTED, &Published { id: event.id }))
+    };
+    once.perform(&api, &caller, &body.bytes, act).await
+}
+
+/// Events to publish.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Batch {
+    /// The events.
+    #[schema(required = true, nullable = false, value_type = Vec<EventInput>, min_items = 1, max_items = 1000)]
+    events: Option<Vec<Box<RawValue>>>,
+}
+
+/// What became of each event of a batch, in the same order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchResult {
+    /// The events.
+    data: Vec<ItemResult>,
+}
+
+/// What became of an event.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ItemResult {
+    /// `published`; `refused`, because it is no event; or `unconfirmed`: publish it again with the same id.
+    result: &'static str,
+    /// Its id; null if it was refused.
+    id: Option<String>,
+    /// What is wrong with it.
+    errors: Vec<Wrong>,
+}
+
+/// Publish up to 1,000 events
+///
+/// 202 if RabbitMQ has all of them safely, 207 if it has not: each has its own result.
+#[utoipa::path(post, path = "/v1/events:batch", tag = "events", request_body = Batch,
+    security(("token" = ["publish"])),
+    responses((status = 202, body = BatchResult), (status = 207, body = BatchResult)))]
+async fn publish_batch(
+    May { caller, .. }: May<Publish>,
+    State(api): State<Shared>,
+    body: Body<Batch>,
+) -> Result<Response, Problem> {
+    let wrong = |code, detail: String| Problem::invalid(vec![Wrong::at("/events", code, detail)]);
+    let events = match body.value.events {
+        None => return Err(wrong("required", "say which events".to_owned())),
+        Some(events) if events.is_empty() => return Err(wrong("empty_list", "there are none".to_owned())),
+        Some(events) if events.len() > MOST_EVENTS => {
+            return Err(wrong(
+                "too_many",
+                format!("{} events, at most {MOST_EVENTS} are allowed", events.len()),
+            ));
+        }
+        Some(events) => events,
+    };
+    let caller = Arc::new(caller);
+    let publishing = events.into_iter().map(|event| item(api.clone(), caller.clone(), event));
+    let data: Vec<_> = stream::iter(publishing).buffered(AT_A_TIME).collect().await;
+    let all_published = data.iter().all(|item| item.result == "published");
+    let status = if all_published { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
+    Ok((status, Json(BatchResult { data })).into_response())
+}
+
+async fn item(api: Shared, caller: Arc<Caller>, event: Box<RawValue>) -> ItemResult {
+    let fields = serde_json::from_str::<Fields>(event.get());
+    let read = match fields {
+        Ok(fields) => read::<EventInput>(&fields).and_then(|event| event.check(&api, &caller)),
+        Err(_) => Err(vec![Wrong::at("", "wrong_type", "an event is a JSON object")]),
+    };
+    match read {
+        Err(errors) => ItemResult { result: "refused", id: None, errors },
+        Ok(event) => match api.line.publish(&event).await {
+            Ok(()) => ItemResult { result: "published", id: Some(event.id), errors: Vec::new() },
+            Err(problem) => {
+                let errors = vec![Wrong::at("", "unconfirmed", problem.detail())];
+                ItemResult { result: "unconfirmed", id: Some(event.id), errors }
+            }
+        },
+    }
+}

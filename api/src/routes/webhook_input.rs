@@ -1,0 +1,241 @@
+//! What an owner says of a webhook, read and checked.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use posthorn_domain::{
+    address::AddressPolicy,
+    id::WebhookId,
+    rule::{Limits, Rule},
+    webhook::{DisablePolicy, owner},
+};
+use posthorn_store::{NewWebhook, WebhookRecord};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use utoipa::ToSchema;
+
+use crate::{
+    body::{Fields, pointer_to, read},
+    caller::Caller,
+    problem::{Problem, Wrong},
+    schema,
+    state::Api,
+};
+
+const TIMEOUT_MS: u32 = 15_000;
+const IN_FLIGHT: u16 = 16;
+/// As written out, in bytes.
+const LONGEST_URL: usize = 2048;
+
+/// A webhook as its owner describes it.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(title = "WebhookInput")]
+pub(crate) struct WebhookInput {
+    /// What people call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200, default = "")]
+    name: Option<String>,
+    /// What people say about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000, default = "")]
+    description: Option<String>,
+    /// Where deliveries go: https, a public address, no user name, no fragment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = true, nullable = false, value_type = String, max_length = 2048, example = "https://example.com/hook")]
+    url: Option<String>,
+    /// Which events it wants: those that match any rule. The rule {} wants all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = true, nullable = false, value_type = Vec<schema::Rule>, min_items = 1, max_items = 20)]
+    rules: Option<Box<RawValue>>,
+    /// Headers of its own for every request. Only tokens with the scope `write` see their values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<BTreeMap<String, String>>,
+    /// The deadline of an attempt, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1000, maximum = 30000, default = 15000)]
+    timeout_ms: Option<u32>,
+    /// How many attempts each dispatcher makes at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000, default = 16)]
+    max_in_flight: Option<u16>,
+    /// What disables it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::DisablePolicy>)]
+    disable_policy: Option<DisablePolicy>,
+    /// What its owner wants to remember of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<BTreeMap<String, String>>,
+    /// The e-mail address that is told when it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200, example = "ops@example.com")]
+    contact: Option<String>,
+}
+
+impl WebhookInput {
+    /// What was said of a webhook.
+    fn of(webhook: &NewWebhook) -> Self {
+        Self {
+            name: Some(webhook.name.clone()),
+            description: Some(webhook.description.clone()),
+            url: Some(webhook.url.clone()),
+            rules: to_raw_value(&webhook.rules).ok(),
+            headers: Some(webhook.headers.clone()),
+            timeout_ms: u32::try_from(webhook.timeout.as_millis()).ok(),
+            max_in_flight: Some(webhook.max_in_flight),
+            disable_policy: Some(webhook.disable_policy),
+            metadata: Some(webhook.metadata.clone()),
+            contact: webhook.contact.clone(),
+        }
+    }
+
+    /// Checks everything, and tells everything that is wrong.
+    pub(crate) fn check(self, id: WebhookId, api: &Api, caller: &Caller) -> Result<NewWebhook, Problem> {
+        let mut faults = Faults::default();
+        let url = faults.url(self.url.as_deref(), &api.settings.addresses);
+        let rules = faults.rules(self.rules.as_deref(), &api.settings.limits, caller);
+        let name = self.name.unwrap_or_default();
+        faults.check("/name", owner::check_text(&name, owner::LONGEST_NAME));
+        let description = self.description.unwrap_or_default();
+        faults.check("/description", owner::check_text(&description, owner::LONGEST_DESCRIPTION));
+        let headers = self.headers.unwrap_or_default();
+        faults.entries("headers", owner::check_headers(&headers));
+        let metadata = self.metadata.unwrap_or_default();
+        faults.entries("metadata", owner::check_metadata(&metadata));
+        let contact = self.contact;
+        faults.check("/contact", contact.as_deref().map_or(Ok(()), owner::check_contact));
+        let timeout = self.timeout_ms.unwrap_or(TIMEOUT_MS);
+        faults.within("/timeout_ms", owner::TIMEOUT_MS.contains(&timeout), "it is 1000 to 30000");
+        let max_in_flight = self.max_in_flight.unwrap_or(IN_FLIGHT);
+        faults.within("/max_in_flight", owner::IN_FLIGHT.contains(&max_in_flight), "it is 1 to 1000");
+        let (Some(url), Some(rules), true) = (url, rules, faults.0.is_empty()) else {
+            return Err(Problem::invalid(faults.0));
+        };
+        let timeout = Duration::from_millis(timeout.into());
+        let disable_policy = self.disable_policy.unwrap_or(DisablePolicy::Exhausted);
+        Ok(NewWebhook {
+            id,
+            name,
+            url,
+            rules,
+            timeout,
+            max_in_flight,
+            disable_policy,
+            description,
+            headers,
+            metadata,
+            contact,
+        })
+    }
+}
+
+/// A webhook's description after a merge patch (RFC 7396): null takes a field away, and in `headers` and
+/// `metadata` an entry.
+pub(crate) fn patched(webhook: &WebhookRecord, patch: &Fields) -> Result<WebhookInput, Problem> {
+    let written = serde_json::to_string(&WebhookInput::of(&webhook.described)).expect("it can be written");
+    let mut fields: Fields = serde_json::from_str(&written).expect("we have just written it");
+    merge(&mut fields, patch);
+    read(&fields).map_err(Problem::invalid)
+}
+
+fn merge(fields: &mut Fields, patch: &Fields) {
+    for (name, value) in patch {
+        let nested = |text: &RawValue| serde_json::from_str::<Fields>(text.get()).ok();
+        match (value.get(), fields.get(name).and_then(|old| nested(old)), nested(value)) {
+            ("null", _, _) => {
+                fields.remove(name);
+            }
+            (_, Some(mut old), Some(new)) => {
+                merge(&mut old, &new);
+                fields.insert(name.clone(), to_raw_value(&old).expect("what was read can be written"));
+            }
+            _ => {
+                fields.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Faults(Vec<Wrong>);
+
+impl Faults {
+    fn add<T>(&mut self, pointer: &str, code: &str, detail: impl Into<String>) -> Option<T> {
+        self.0.push(Wrong::at(pointer, code, detail));
+        None
+    }
+
+    fn url(&mut self, url: Option<&str>, addresses: &AddressPolicy) -> Option<String> {
+        match url {
+            None => self.add("/url", "required", "say where deliveries go"),
+            Some(url) if url.len() > LONGEST_URL => {
+                self.add("/url", "too_long", format!("at most {LONGEST_URL} bytes are allowed"))
+            }
+            Some(url) => match addresses.check_url(url) {
+                Ok(url) if url.as_str().len() <= LONGEST_URL => Some(url.to_string()),
+                Ok(_) => self.add("/url", "too_long", format!("at most {LONGEST_URL} bytes are allowed")),
+                Err(forbidden) => self.add("/url", "forbidden_url", forbidden.to_string()),
+            },
+        }
+    }
+
+    fn rules(&mut self, rules: Option<&RawValue>, limits: &Limits, caller: &Caller) -> Option<Vec<Rule>> {
+        let Some(rules) = rules else {
+            return self.add("/rules", "required", "say which events it wants; [{}] wants all");
+        };
+        let rules = match Rule::read_list(rules.get(), limits) {
+            Ok(rules) => rules,
+            Err(problems) => {
+                self.0.extend(problems.into_iter().map(|problem| Wrong::of("/rules", problem)));
+                return None;
+            }
+        };
+        let companies = caller.companies.as_ref();
+        let outside = |(_, rule): &(usize, &Rule)| companies.is_some_and(|own| !rule.is_within(own));
+        for (place, _) in rules.iter().enumerate().filter(outside) {
+            let detail = "this token makes only rules that name none but its companies";
+            self.0.push(Wrong::at(format!("/rules/{place}/companies"), "outside_scope", detail));
+        }
+        Some(rules)
+    }
+
+    fn within(&mut self, pointer: &str, is_within: bool, detail: &str) {
+        if !is_within {
+            self.0.push(Wrong::at(pointer, "out_of_range", detail));
+        }
+    }
+
+    fn check(&mut self, pointer: &str, checked: Result<(), String>) {
+        self.0.extend(checked.err().map(|detail| Wrong::at(pointer, "bad_text", detail)));
+    }
+
+    fn entries(&mut self, field: &str, wrong: Vec<(Option<&str>, String)>) {
+        for (name, detail) in wrong {
+            let code = if name.is_some() { "bad_entry" } else { "too_many" };
+            self.0.push(Wrong::at(pointer_to([field].into_iter().chain(name)), code, detail));
+        }
+    }
+}
+
+/// The version of a webhook, for `ETag` and `If-Match`.
+pub(crate) fn etag(webhook: &WebhookRecord) -> String {
+    format!("\"{}\"", webhook.revision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(json: &str) -> Fields {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_merge_patch_takes_away_what_is_null_and_keeps_digits() {
+        let mut old =
+            fields(r#"{"name": "a", "url": "u", "headers": {"x-a": "1", "x-b": "2"}, "rules": [{}]}"#);
+        let patch = r#"{"name": null, "headers": {"x-a": null, "x-c": "3"}, "rules": [{"n": 1.10}]}"#;
+        merge(&mut old, &fields(patch));
+        let expected = r#"{"headers":{"x-b":"2","x-c":"3"},"rules":[{"n": 1.10}],"url":"u"}"#;
+        assert_eq!(serde_json::to_string(&old).unwrap(), expected);
+    }
+}

@@ -1,0 +1,113 @@
+//! Tests of webhooks: a real attempt at once.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use jiff::Timestamp;
+use posthorn_attempt::{Answer, Request, Target};
+use posthorn_domain::event::Event;
+use posthorn_proto::v1;
+use prost::Message;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{
+    caller::{May, Write},
+    id,
+    problem::{Kind, Problem},
+    routes::deliveries::{Header, Phases},
+    state::Shared,
+};
+
+/// The type of the event that a test sends.
+const EVENT_TYPE: &str = "webhook.test";
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(test))
+}
+
+/// What a test came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Tested {
+    /// The id of the event that was sent, its `webhook-id`.
+    event_id: String,
+    /// `accepted`, `refused`, `gone` or `unreachable`.
+    outcome: &'static str,
+    /// The HTTP status.
+    status: Option<u16>,
+    /// Why there was no answer: dns, connect, tls, timeout, reset, blocked, invalid_reply.
+    unreachable_class: Option<&'static str>,
+    /// The same in words.
+    error: Option<String>,
+    /// How long it took.
+    duration_ms: u64,
+    /// How long its parts took.
+    phases: Phases,
+    /// The answer's headers, as far as they are kept.
+    response_headers: Vec<Header>,
+    /// The beginning of the answer.
+    response_body: Option<String>,
+}
+
+/// Test a webhook
+///
+/// Makes a real, signed attempt at once with an event of the type `webhook.test`, whatever the webhook's
+/// rules and state are, and tells what it came to. It is not recorded and changes nothing.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/test", tag = "webhooks", params(("id" = String, Path)),
+    security(("token" = ["write"])),
+    responses((status = 200, body = Tested), (status = 409, description = "Its secret does not open")))]
+async fn test(
+    May { caller, .. }: May<Write>,
+    State(api): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<Tested>, Problem> {
+    let id = api.webhook(&caller, id::webhook(&id)?).await?.described.id;
+    let busy = |_| Problem::new(Kind::Unavailable, "too many tests run already: try again").after(1);
+    let _running = api.tests.try_acquire().map_err(busy)?;
+    let webhook = Arc::new(api.store.webhook_to_deliver_to(id).await?);
+    let target = Target::prepare(webhook, &api.keys, &api.settings.addresses);
+    let target = target.map_err(|unready| Problem::new(Kind::Conflict, unready.to_string()))?;
+    let event = event(&json!({ "webhook_id": id, "message": "This is a test from Posthorn." }).to_string());
+    let request =
+        Request { event_id: &event.id, body: event.body(Timestamp::now()).into(), attempt: 1, trace: None };
+    let started = Instant::now();
+    let answer = api.receivers.send(&target, request).await;
+    let duration_ms = started.elapsed().as_millis() as u64;
+    api.store.note(&caller.acts("webhook.test"), "webhook", &id.to_string(), None).await?;
+    Ok(Json(Tested::of(event.id, answer, duration_ms)))
+}
+
+fn event(data: &str) -> Event {
+    let event = v1::Event {
+        id: Uuid::now_v7().to_string(),
+        r#type: EVENT_TYPE.to_owned(),
+        company_id: String::new(),
+        project_id: String::new(),
+        occurred_at: None,
+        data: Some(v1::event::Data::Json(data.to_owned().into())),
+    };
+    Event::decode(&event.encode_to_vec().into(), usize::MAX).expect("an event of ours is one")
+}
+
+impl Tested {
+    fn of(event_id: String, answer: Answer, duration_ms: u64) -> Self {
+        let unreachable = answer.outcome.unreachable();
+        Self {
+            event_id,
+            outcome: answer.outcome.label(),
+            status: answer.outcome.status(),
+            unreachable_class: unreachable.map(|(class, _)| class.label()),
+            error: unreachable.map(|(_, error)| error.to_owned()),
+            duration_ms,
+            phases: answer.phases.into(),
+            response_headers: answer.headers.into_iter().map(Header::from).collect(),
+            response_body: Some(answer.body).filter(|body| !body.is_empty()),
+        }
+    }
+}

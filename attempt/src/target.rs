@@ -1,0 +1,81 @@
+//! Targets: webhooks made ready for attempts, with their URL read and their secrets open.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use posthorn_domain::{
+    address::{AddressPolicy, Forbidden},
+    id::WebhookId,
+    keyring::{CannotOpen, KeyRing},
+    signature::Secret,
+    webhook::Webhook,
+};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+/// A webhook made ready for attempts.
+pub struct Target {
+    /// The webhook.
+    pub webhook: Arc<Webhook>,
+    /// A URL that policy forbids fails every attempt with the reason.
+    pub(crate) url: Result<Url, Forbidden>,
+    /// The headers that its owner wants.
+    pub(crate) headers: HeaderMap,
+    secrets: Vec<(Secret, Option<Timestamp>)>,
+}
+
+/// Why nothing can be sent to a webhook: nothing goes out unsigned.
+#[derive(Debug, thiserror::Error)]
+pub enum Unready {
+    /// A secret does not open.
+    #[error("{0}: check POSTHORN_SECRET_KEYS")]
+    Secret(#[from] CannotOpen),
+    /// There is none.
+    #[error("it has no secret: give it one with `posthorn webhook rotate-secret`")]
+    NoSecret,
+}
+
+impl Target {
+    /// Makes a webhook ready.
+    ///
+    /// # Errors
+    /// If there is nothing to sign with.
+    pub fn prepare(
+        webhook: Arc<Webhook>,
+        keys: &KeyRing,
+        addresses: &AddressPolicy,
+    ) -> Result<Self, Unready> {
+        let open = |secret: &posthorn_domain::webhook::LiveSecret| {
+            Ok((keys.open(&secret.sealed, webhook.id)?, secret.expires_at))
+        };
+        let secrets = webhook.secrets.iter().map(open).collect::<Result<Vec<_>, CannotOpen>>()?;
+        if secrets.is_empty() {
+            return Err(Unready::NoSecret);
+        }
+        Ok(Self { url: addresses.check_url(&webhook.url), headers: headers(&webhook), secrets, webhook })
+    }
+
+    /// The webhook's id.
+    pub fn id(&self) -> WebhookId {
+        self.webhook.id
+    }
+
+    /// The host that attempts go to, if policy allows its URL.
+    pub fn host(&self) -> Option<&str> {
+        self.url.as_ref().ok()?.host_str()
+    }
+
+    /// The secrets that sign at this time.
+    pub(crate) fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        let live = move |expires_at: &Option<Timestamp>| expires_at.is_none_or(|at| now < at);
+        self.secrets.iter().filter(move |(_, expires_at)| live(expires_at)).map(|(secret, _)| secret)
+    }
+}
+
+/// Those that were saved passed `domain::webhook`'s checks; what is no header all the same is left out.
+fn headers(webhook: &Webhook) -> HeaderMap {
+    let read = |(name, value): (&String, &String)| {
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::from_str(value).ok()?))
+    };
+    webhook.headers.iter().filter_map(read).collect()
+}

@@ -1,0 +1,106 @@
+//! Messages that are no events.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{actor::Actor, connect::Store, error::StoreError};
+
+/// A message that is no event.
+#[derive(Debug, Clone)]
+pub struct RejectedRecord {
+    /// Its id.
+    pub id: Uuid,
+    /// When it was refused.
+    pub rejected_at: Timestamp,
+    /// The field at fault.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// The AMQP routing key it came with.
+    pub routing_key: String,
+    /// The AMQP message id it came with.
+    pub message_id: String,
+    /// Its size in bytes.
+    pub size: i64,
+    /// `published` or `discarded`; `None` if nobody has looked after it.
+    pub resolution: Option<String>,
+    /// When that was.
+    pub resolved_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str =
+    "id, rejected_at, field, reason, routing_key, message_id, size, resolution, resolved_at";
+
+impl Store {
+    /// Messages that are no events, the latest first, before one of them; only those that nobody has
+    /// looked after, or only those that somebody has, if that is asked for.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn rejected_events(
+        &self,
+        before: Option<Uuid>,
+        is_open: Option<bool>,
+        limit: i64,
+    ) -> Result<Vec<RejectedRecord>, StoreError> {
+        let query = format!(
+            "SELECT {COLUMNS} FROM rejected_events
+             WHERE ($1::uuid IS NULL OR id < $1) AND ($2::bool IS NULL OR (resolution IS NULL) = $2)
+             ORDER BY id DESC LIMIT $3"
+        );
+        let client = self.client().await?;
+        let rows = client.query(&query, &[&before, &is_open, &limit]).await;
+        Ok(rows.map_err(StoreError::query("list rejected events"))?.iter().map(read).collect())
+    }
+
+    /// One message that is no event, and its bytes as far as they were kept.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn rejected_event(&self, id: Uuid) -> Result<Option<(RejectedRecord, Bytes)>, StoreError> {
+        let query = format!("SELECT {COLUMNS}, message FROM rejected_events WHERE id = $1");
+        let client = self.client().await?;
+        let row = client.query_opt(&query, &[&id]).await;
+        let row = row.map_err(StoreError::query("look the rejected event up"))?;
+        Ok(row.map(|row| (read(&row), row.get::<_, Vec<u8>>("message").into())))
+    }
+
+    /// Notes what somebody has made of a message. One that was resolved before stays as it is; answers
+    /// whether it was not.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn resolve_rejected_event(
+        &self,
+        id: Uuid,
+        resolution: &str,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let update = "UPDATE rejected_events SET resolution = $2, resolved_at = now()
+                      WHERE id = $1 AND resolution IS NULL";
+        let client = self.client().await?;
+        let resolved = client.execute(update, &[&id, &resolution]).await;
+        let resolved = resolved.map_err(StoreError::query("resolve the rejected event"))? == 1;
+        drop(client);
+        if resolved {
+            self.note(actor, "rejected_event", &format!("rej_{}", id.simple()), None).await?;
+        }
+        Ok(resolved)
+    }
+}
+
+fn read(row: &Row) -> RejectedRecord {
+    RejectedRecord {
+        id: row.get("id"),
+        rejected_at: row.get("rejected_at"),
+        field: row.get("field"),
+        reason: row.get("reason"),
+        routing_key: row.get("routing_key"),
+        message_id: row.get("message_id"),
+        size: row.get("size"),
+        resolution: row.get("resolution"),
+        resolved_at: row.get("resolved_at"),
+    }
+}

@@ -1,0 +1,18 @@
+//! The promises of the management API, on real servers.
+
+mod audit;
+mod conventions;
+mod deliveries;
+mod documents;
+mod events;
+mod explaining;
+mod fuzzing;
+mod idempotency;
+mod publishing;
+mod rejected;
+mod replays;
+mod scopes;
+mod states;
+mod testing;
+mod tokens;
+mod webhooks;
