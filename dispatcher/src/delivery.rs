@@ -306,7 +306,7 @@ impl Dispatcher {
         }
         let _running = metrics::attempt_started();
         let event_id = &delivery.letter.event_id;
-        let parent = delivery.headers.traceparent.as_deref();
+        let parent = delivery.headers.trace.as_ref();
         let told = posthorn_trace::Attempt {
             event_id,
             webhook_id: target.id(),
@@ -314,9 +314,9 @@ impl Dispatcher {
             host: target.host(),
         };
         let span = posthorn_trace::attempt(told, parent);
-        let own = span.as_ref().and_then(Span::traceparent);
+        let own = span.as_ref().and_then(Span::context);
         let body = delivery.letter.body.clone();
-        let request = Request { event_id, body, attempt, traceparent: own.as_deref().or(parent) };
+        let request = Request { event_id, body, attempt, trace: own.as_ref().or(parent) };
         let answer = self.receivers.send(target, request).await;
         if let Some(span) = span {
             span.end_attempt(&answer.outcome);

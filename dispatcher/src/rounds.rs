@@ -116,7 +116,7 @@ impl Line {
             let headers = DeliveryHeaders {
                 published_at: event.published_at,
                 received_at: Some(event.received_at),
-                traceparent: event.traceparent,
+                trace: event.trace,
                 ..DeliveryHeaders::default()
             };
             for id in event.webhook_ids {
