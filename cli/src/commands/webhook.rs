@@ -117,6 +117,9 @@ pub(crate) struct Add {
     /// The deadline of an attempt, 1s to 30s
     #[arg(long, default_value = "15s", value_name = "TIME", value_parser = read_timeout)]
     timeout: Duration,
+    /// The e-mail address that is told when it fails
+    #[arg(long, value_name = "ADDRESS", value_parser = read_contact)]
+    contact: Option<String>,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -134,6 +137,10 @@ fn read_timeout(text: &str) -> Result<Duration, String> {
         true => Ok(timeout),
         false => Err("a timeout is 1s to 30s".to_owned()),
     }
+}
+
+fn read_contact(text: &str) -> Result<String, String> {
+    owner::check_contact(text).map(|()| text.to_owned())
 }
 
 impl WebhookCommand {
@@ -238,7 +245,7 @@ impl Add {
             description: String::new(),
             headers: BTreeMap::new(),
             metadata: BTreeMap::new(),
-            contact: None,
+            contact: self.contact.clone(),
         };
         let store = self.common.store()?;
         store.add_webhook(&webhook, &sealed, &Actor::command("webhook.create")).await?;

@@ -1,6 +1,7 @@
 //! The promises of the management API, on real servers.
 
 mod audit;
+mod catalogue;
 mod conventions;
 mod deliveries;
 mod documents;
@@ -13,6 +14,7 @@ mod rejected;
 mod replays;
 mod scopes;
 mod states;
+mod statistics;
 mod testing;
 mod tokens;
 mod webhooks;

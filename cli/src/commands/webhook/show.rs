@@ -29,6 +29,7 @@ impl Shown<'_> {
             "timeout_ms": described.timeout.as_millis() as u64,
             "max_in_flight": described.max_in_flight,
             "disable_policy": described.disable_policy,
+            "contact": described.contact,
             "created_at": self.webhook.created_at,
             "updated_at": self.webhook.updated_at,
             "last_accepted_at": self.webhook.last_accepted_at,
