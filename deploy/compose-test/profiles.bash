@@ -20,8 +20,8 @@ ask() {
 number_of() { ask "$1" | sed -nE 's/.*"value":\[[0-9.]+,"([^"]+)"\].*/\1/p'; }
 
 every_role_is_scraped() {
-    local running
-    running=$({ containers_of router && containers_of dispatcher && containers_of recorder; } | wc -l)
+    local running role
+    running=$(for role in "${roles[@]}"; do containers_of "$role"; done | wc -l)
     [[ $(number_of 'count(up{job="posthorn"} == 1)') == "$running" && $(number_of 'up{job="rabbitmq"}') == 1 ]]
 }
 
