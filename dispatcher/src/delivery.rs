@@ -1,6 +1,7 @@
 //! Deliveries: from a message to an attempt, and from its outcome to what follows.
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -317,7 +318,16 @@ impl Dispatcher {
         let own = span.as_ref().and_then(Span::context);
         let body = delivery.letter.body.clone();
         let request = Request { event_id, body, attempt, trace: own.as_ref().or(parent) };
-        let answer = self.receivers.send(target, request).await;
+        let mut sending = pin!(self.receivers.send(target, request));
+        let answer = match timeout(PROMPT, &mut sending).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if let Held::Part(part) = &delivery.held {
+                    part.takes_long();
+                }
+                sending.await
+            }
+        };
         if let Some(span) = span {
             span.end_attempt(&answer.outcome);
         }
