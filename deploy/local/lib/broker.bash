@@ -5,14 +5,14 @@
 broker_root=${POSTHORN_RABBITMQ_ROOT:-}
 
 # Prints the words that run a command of RabbitMQ's where it is installed, each with a NUL behind it.
-# Mounts are seen by that command alone, and go with it.
+# It sees this repository and DIR. Mounts are seen by that command alone, and go with it.
 broker_within() {
     [[ -n $broker_root ]] || return 0
     # shellcheck disable=SC2016
     printf '%s\0' unshare --mount bash -c 'set -e
         mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev"
-        mkdir -p "$0$1" && mount --bind "$1" "$0$1"
-        exec chroot "$0" "${@:2}"' "$broker_root" "$dir"
+        for folder in "$1" "$2"; do mkdir -p "$0$folder" && mount --bind "$folder" "$0$folder"; done
+        exec chroot "$0" "${@:3}"' "$broker_root" "$repository" "$dir"
 }
 
 broker_url() { echo "amqp://guest:guest@127.0.0.1:$amqp_port/%2f"; }
