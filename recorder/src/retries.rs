@@ -13,7 +13,7 @@ const LOOKED_BACK: Duration = Duration::from_secs(24 * 3600);
 /// How many queries one look may take; the next goes on from there.
 const MOST_QUERIES: usize = 10;
 
-/// Remembers up to when all retries were made, so that each is looked at about once.
+/// Remembers up to when all retries were made, so that a look never begins far back.
 #[derive(Default)]
 pub(crate) struct Lateness {
     made_until: Timestamp,
