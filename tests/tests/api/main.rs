@@ -1,12 +1,14 @@
 //! The promises of the management API, on real servers.
 
 mod audit;
+mod commands;
 mod conventions;
 mod deliveries;
 mod documents;
 mod events;
 mod explaining;
 mod fuzzing;
+mod guide;
 mod idempotency;
 mod publishing;
 mod rejected;
