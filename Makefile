@@ -1,9 +1,9 @@
 # The everyday commands. Longer ones are scripts in deploy/local.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check fuzz bench build clean
+.PHONY: help demo up down test test-rabbitmq4 compose-test check fuzz bench build clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
 
 demo: ## see it work: three receivers, sixty events, retries, a disabled webhook
 	@deploy/local/demo
@@ -16,6 +16,12 @@ down: ## stop what `make up` started
 
 test: ## run every test on real servers; ARGS="…" goes to the test runner
 	@deploy/local/test $(ARGS)
+
+test-rabbitmq4: ## the same on RabbitMQ 4, from Debian 13 in a folder of its own; needs root
+	@deploy/local/test-rabbitmq4 $(ARGS)
+
+compose-test: ## run docker-compose.yml and let parts of it fall; ARGS=v1 or v2 picks the compose
+	@deploy/compose-test/run $(ARGS)
 
 check: ## format, lints, documentation, dependencies
 	@deploy/local/check

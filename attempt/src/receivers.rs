@@ -131,17 +131,12 @@ impl Receivers {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature)
             .header("posthorn-attempt", request.attempt);
-        let traceparent = request.traceparent.filter(|text| is_traceparent(text));
+        let traceparent = request.traceparent.filter(|text| posthorn_trace::is_traceparent(text));
         if let Some(traceparent) = traceparent.and_then(|text| HeaderValue::from_str(text).ok()) {
             post = post.header("traceparent", traceparent);
         }
         post.body(request.body).send().await.map_err(failure::outcome)
     }
-}
-
-/// W3C Trace Context, version 00: `00-<32 hex>-<16 hex>-<2 hex>`.
-fn is_traceparent(text: &str) -> bool {
-    text.len() == 55 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 fn timed_out(timeout: Duration) -> Outcome {

@@ -60,6 +60,11 @@ impl Target {
         self.webhook.id
     }
 
+    /// The host that attempts go to, if policy allows its URL.
+    pub fn host(&self) -> Option<&str> {
+        self.url.as_ref().ok()?.host_str()
+    }
+
     /// The secrets that sign at this time.
     pub(crate) fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         let live = move |expires_at: &Option<Timestamp>| expires_at.is_none_or(|at| now < at);

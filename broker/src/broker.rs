@@ -20,6 +20,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const SHORT_SESSION: Duration = Duration::from_secs(2);
 /// Seconds; twice this passes until a connection that went silent is given up.
 const HEARTBEAT: u16 = 10;
+/// Bytes. lapin makes room for 64 frames on each connection: 8 MiB with the broker's own maximum.
+const FRAME_MAX: u32 = 32 << 10;
 
 /// The kind of a webhook's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,7 @@ impl Broker {
     pub fn new(config: Config) -> Result<Self, BrokerError> {
         let mut url = AMQPUri::from_str(&config.url).map_err(|_| BrokerError::BadUrl)?;
         url.query.heartbeat = url.query.heartbeat.or(Some(HEARTBEAT));
+        url.query.frame_max = url.query.frame_max.or(Some(FRAME_MAX));
         Ok(Self { config, url, current: Mutex::new(None) })
     }
 

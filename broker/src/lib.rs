@@ -6,6 +6,7 @@
 //! consumer whose queue is gone hangs in it for ever.
 
 mod acks;
+mod backlog;
 mod broker;
 mod consume;
 mod error;
@@ -17,6 +18,7 @@ mod session;
 mod topology;
 mod viewer;
 
+pub use backlog::Backlog;
 pub use broker::{Broker, Config, QueueType};
 pub use consume::{ConsumerChannel, Receipt, Received, Source};
 pub use error::BrokerError;

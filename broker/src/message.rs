@@ -17,8 +17,8 @@ use posthorn_domain::{
     id::WebhookId,
     journal::{Entry, Rejected},
 };
-use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, confirm::Publication};
-
+use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, confirm::Publication, v1};
+use prost::Message as _;
 use uuid::Uuid;
 
 use crate::names::Names;
@@ -27,8 +27,14 @@ const ATTEMPT: &str = "posthorn-attempt";
 const EPOCH: &str = "posthorn-epoch";
 const RECEIVED_AT: &str = "posthorn-received-at";
 const FIRST_ATTEMPT_AT: &str = "posthorn-first-attempt-at";
+/// The name under which RabbitMQ itself can note the time.
+const PUBLISHED_AT: &str = "timestamp_in_ms";
 const TRACEPARENT: &str = "traceparent";
 const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// Marks what Posthorn itself publishes among events. It keeps others from taking our event types by
+/// mistake; whoever may publish to the exchange could set it too.
+const OWN_APP_ID: &str = "posthorn";
 
 const ROUND_TYPE: &str = "posthorn.v1.Round";
 const JOURNAL_TYPE: &str = "posthorn.v1.JournalBatch";
@@ -47,6 +53,8 @@ pub struct Message {
     pub message_id: String,
     /// Posthorn's own headers.
     pub headers: DeliveryHeaders,
+    /// The program that published it says so; empty if it doesn't.
+    pub app_id: String,
     /// How often it came back to the queue unacknowledged, where the queue counts that.
     pub returns: u32,
 }
@@ -58,26 +66,26 @@ pub struct DeliveryHeaders {
     pub attempt: Option<u32>,
     /// The webhook's epoch in which the retry was made; missing on the first.
     pub epoch: Option<u32>,
+    /// When the event was published, if its message tells.
+    pub published_at: Option<Timestamp>,
     /// When the router took the event.
     pub received_at: Option<Timestamp>,
     /// When the first attempt of this epoch began; missing on the first.
     pub first_attempt_at: Option<Timestamp>,
-    /// W3C Trace Context of the producer.
+    /// W3C Trace Context: of the event's routing, or of the producer.
     pub traceparent: Option<String>,
 }
 
 impl Message {
     pub(crate) fn read(delivery: Delivery) -> Self {
         let headers = delivery.properties.headers().as_ref();
+        let text =
+            |property: &Option<ShortString>| property.as_ref().map(ToString::to_string).unwrap_or_default();
         Self {
             headers: headers.map(DeliveryHeaders::read).unwrap_or_default(),
             returns: headers.and_then(|table| number(table, DELIVERY_COUNT)).unwrap_or_default(),
-            message_id: delivery
-                .properties
-                .message_id()
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            message_id: text(delivery.properties.message_id()),
+            app_id: text(delivery.properties.app_id()),
             routing_key: delivery.routing_key.to_string(),
             body: delivery.data.into(),
         }
@@ -97,6 +105,11 @@ impl Message {
         })
     }
 
+    /// Whether Posthorn itself has published it.
+    pub fn is_own(&self) -> bool {
+        self.app_id == OWN_APP_ID
+    }
+
     /// The webhook that a delivery is for, if the routing key is one's id.
     pub fn webhook_id(&self) -> Option<WebhookId> {
         self.routing_key.parse().ok()
@@ -108,6 +121,7 @@ impl DeliveryHeaders {
         Self {
             attempt: number(table, ATTEMPT),
             epoch: number(table, EPOCH),
+            published_at: time(table, PUBLISHED_AT),
             received_at: time(table, RECEIVED_AT),
             first_attempt_at: time(table, FIRST_ATTEMPT_AT),
             traceparent: text(table, TRACEPARENT),
@@ -124,6 +138,7 @@ impl DeliveryHeaders {
         let millis = |time: Timestamp| AMQPValue::LongLongInt(time.as_millisecond());
         put(ATTEMPT, self.attempt.map(AMQPValue::LongUInt));
         put(EPOCH, self.epoch.map(AMQPValue::LongUInt));
+        put(PUBLISHED_AT, self.published_at.map(millis));
         put(RECEIVED_AT, self.received_at.map(millis));
         put(FIRST_ATTEMPT_AT, self.first_attempt_at.map(millis));
         put(TRACEPARENT, self.traceparent.clone().map(|text| AMQPValue::LongString(text.into())));
@@ -153,6 +168,25 @@ impl Names {
         headers: &DeliveryHeaders,
     ) -> Publication {
         self.publication(self.retry(delay), webhook, event_id, event, headers)
+    }
+
+    /// One of our own events, for the router.
+    pub fn own_event(&self, event: &v1::Event) -> Publication {
+        let mut properties = BasicProperties::default()
+            .with_delivery_mode(2)
+            .with_content_type(CONTENT_TYPE.into())
+            .with_type(EVENT_TYPE.into())
+            .with_app_id(OWN_APP_ID.into());
+        if let Ok(id) = ShortString::try_new(&*event.id) {
+            properties = properties.with_message_id(id);
+        }
+        Publication {
+            exchange: self.events().into(),
+            routing_key: event.r#type.as_str().into(),
+            properties,
+            body: event.encode_to_vec().into(),
+            mandatory: true,
+        }
     }
 
     /// A round, from a router to a dispatcher.
@@ -248,6 +282,7 @@ mod tests {
         let headers = DeliveryHeaders {
             attempt: Some(3),
             epoch: Some(2),
+            published_at: Some("2026-11-23T09:30:00.120Z".parse().unwrap()),
             received_at: Some("2026-11-23T09:30:00.123Z".parse().unwrap()),
             first_attempt_at: Some("2026-11-23T09:30:01Z".parse().unwrap()),
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),

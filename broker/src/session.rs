@@ -168,7 +168,7 @@ impl Session {
         self.publishing.status().blocked()
     }
 
-    async fn on_declaring_channel<'a, T, F>(
+    pub(crate) async fn on_declaring_channel<'a, T, F>(
         &'a self,
         act: impl FnOnce(Channel) -> F,
     ) -> Result<T, BrokerError>

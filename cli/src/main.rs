@@ -14,9 +14,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettab
 
 use client::ApiError;
 use commands::{
-    audit::Audit, delivery::DeliveryCommand, event::EventCommand, listen::Listen, pattern::PatternCommand,
-    publish::Publish, rejected::RejectedCommand, replay::ReplayCommand, token::TokenCommand,
-    webhook::WebhookCommand,
+    audit::Audit, delivery::DeliveryCommand, event::EventCommand, healthcheck::Healthcheck, listen::Listen,
+    pattern::PatternCommand, publish::Publish, rejected::RejectedCommand, replay::ReplayCommand,
+    token::TokenCommand, webhook::WebhookCommand,
 };
 use roles::Role;
 use settings::{DatabaseSettings, LogSettings};
@@ -82,6 +82,8 @@ enum Command {
     /// Try out patterns on events' data; needs no servers
     #[command(subcommand)]
     Pattern(PatternCommand),
+    /// Ask the role that runs here whether it can work; the exit code tells, for containers
+    Healthcheck(Healthcheck),
     /// Print a fresh key for POSTHORN_SECRET_KEYS
     Key {
         /// The key's name; give every new key another one
@@ -142,6 +144,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Delivery(command) => command.run().await,
         Command::Replay(command) => command.run().await,
         Command::Rejected(command) => command.run().await,
+        Command::Healthcheck(command) => command.run().await,
         Command::Token(command) => command.run().await,
         Command::Audit(audit) => audit.run().await,
         Command::Pattern(_) => unreachable!("it has an exit status of its own"),

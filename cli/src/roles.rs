@@ -35,7 +35,8 @@ pub(crate) async fn run(admin: AdminSettings, roles: Vec<Role>) -> anyhow::Resul
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!("cannot raise the limit of open files: {error}");
     }
-    let metrics = telemetry::metrics()?;
+    let metrics = telemetry::metrics(&roles)?;
+    let traces = telemetry::traces(admin.otlp_endpoint.as_deref(), &roles)?;
     let listener = admin::bind(admin.admin_addr).await?;
     let mut lifecycle = Lifecycle::until_signal()?;
     let mut checks = Vec::new();
@@ -52,10 +53,24 @@ pub(crate) async fn run(admin: AdminSettings, roles: Vec<Role>) -> anyhow::Resul
             tracing::error!("{error:#}");
         }
     });
-    lifecycle.finish(admin.grace_period).await
+    let finished = lifecycle.finish(admin.grace_period).await;
+    if let Some(traces) = traces {
+        tokio::task::spawn_blocking(|| traces.finish()).await.context("the last traces were not sent")?;
+    }
+    finished
 }
 
 impl Role {
+    /// One word for it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Router(_) => "router",
+            Self::Dispatcher(_) => "dispatcher",
+            Self::Recorder(_) => "recorder",
+            Self::Api(_) => "api",
+        }
+    }
+
     async fn start(self, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
         match self {
             Self::Router(settings) => start_router(settings, lifecycle),
@@ -146,12 +161,21 @@ fn start_recorder(settings: RecorderSettings, lifecycle: &mut Lifecycle) -> anyh
     let status = Status::default();
     let checks = vec![connected(&broker), check(&status)];
     let stop = lifecycle.stop_token();
+    let mailer = settings.recording.mail.mailer()?;
     let settings = posthorn_recorder::Settings {
         prefetch: settings.recording.recorder_prefetch.get(),
         retention: settings.recording.retention,
+        minutes: settings.recording.statistics_by_minute,
+        hours: settings.recording.statistics_by_hour,
+        recording: posthorn_store::Recording {
+            retries: settings.topology.retry_schedule.retries(),
+            most_seen: settings.recording.catalogue_limit,
+        },
         deletion_grace: settings.recording.deletion_grace,
     };
-    lifecycle.spawn(async move { Ok(posthorn_recorder::run(broker, store, settings, status, stop).await?) });
+    lifecycle.spawn(async move {
+        Ok(posthorn_recorder::run(broker, store, settings, mailer, status, stop).await?)
+    });
     Ok(checks)
 }
 

@@ -17,11 +17,13 @@ use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPoli
 mod access;
 mod api;
 mod filters;
+mod mail;
 mod secret;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use api::ApiSettings;
 pub(crate) use filters::{FilterSettings, PatternSettings};
+pub(crate) use mail::MailSettings;
 pub(crate) use secret::Secret;
 
 /// How logs are written. They go to standard error.
@@ -164,6 +166,10 @@ pub(crate) struct AdminSettings {
     /// Time given to what runs once the process is told to stop; longer than the longest attempt, 30s
     #[arg(long, env = "POSTHORN_GRACE_PERIOD", default_value = "35s", value_parser = parse_duration, value_name = "TIME")]
     pub(crate) grace_period: Duration,
+    /// Send traces to this OTLP receiver, such as http://collector:4318; the variables OTEL_… of
+    /// OpenTelemetry set headers, sampling and batches
+    #[arg(long, env = "POSTHORN_OTLP_ENDPOINT", value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 /// How large events may be: the same for routers and the API.
@@ -211,6 +217,15 @@ pub(crate) struct RecordingSettings {
     /// How long events and attempts are kept, at least 1d
     #[arg(long, env = "POSTHORN_RETENTION", default_value = "30d", value_parser = read_retention, value_name = "TIME")]
     pub(crate) retention: Duration,
+    /// How long statistics are kept by minute, at least 1d
+    #[arg(long, env = "POSTHORN_STATISTICS_BY_MINUTE", default_value = "3d", value_parser = read_retention, value_name = "TIME")]
+    pub(crate) statistics_by_minute: Duration,
+    /// How long statistics are kept by hour, at least 1d
+    #[arg(long, env = "POSTHORN_STATISTICS_BY_HOUR", default_value = "90d", value_parser = read_retention, value_name = "TIME")]
+    pub(crate) statistics_by_hour: Duration,
+    /// The most event types, companies and projects, of each, that are added to the catalogue as seen
+    #[arg(long, env = "POSTHORN_CATALOGUE_LIMIT", default_value = "100000", value_name = "N", value_parser = clap::value_parser!(u32).range(..=10_000_000))]
+    pub(crate) catalogue_limit: u32,
     /// Journal batches that a recorder holds unacknowledged
     #[arg(long, env = "POSTHORN_RECORDER_PREFETCH", default_value = "64", value_name = "N")]
     pub(crate) recorder_prefetch: NonZeroU16,
@@ -226,6 +241,8 @@ pub(crate) struct RecordingSettings {
         value_name = "N"
     )]
     pub(crate) database_connections: u16,
+    #[command(flatten)]
+    pub(crate) mail: MailSettings,
 }
 
 /// Composes the settings of a role.
@@ -279,7 +296,7 @@ role! {
 fn read_retention(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Ok(retention) if retention >= Duration::from_secs(24 * 3600) => Ok(retention),
-        Ok(_) => Err("events and attempts are kept for at least 1d".to_owned()),
+        Ok(_) => Err("it is kept for at least 1d".to_owned()),
         Err(_) => Err(format!("`{text}` is not a time such as 30d")),
     }
 }

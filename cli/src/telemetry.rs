@@ -4,10 +4,14 @@ use std::{io::IsTerminal, time::Duration};
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use posthorn_trace::Exporter;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::settings::{LogFormat, LogSettings};
+use crate::{
+    roles::Role,
+    settings::{LogFormat, LogSettings},
+};
 
 /// Upper bounds in seconds.
 const SECONDS: [f64; 14] =
@@ -20,7 +24,7 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// Starts logging to standard error.
 pub(crate) fn init(settings: &LogSettings) {
     // The clients log every hiccup of a connection as an error; what it means for us we say ourselves.
-    let quiet = "lapin=off,hickory_resolver=error,hickory_net=error,refinery_core=warn,tokio_postgres=warn,deadpool_postgres=off";
+    let quiet = "lapin=off,hickory_resolver=error,hickory_net=error,refinery_core=warn,tokio_postgres=warn,deadpool_postgres=off,opentelemetry=warn";
     let filter = EnvFilter::try_new(format!("{quiet},{}", settings.log)).unwrap_or_else(|error| {
         eprintln!("POSTHORN_LOG is wrong ({error}), logging at info");
         EnvFilter::new("info")
@@ -33,16 +37,33 @@ pub(crate) fn init(settings: &LogSettings) {
 }
 
 /// Starts counting.
-pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
+pub(crate) fn metrics(roles: &[Role]) -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets(&COUNTS)?
         .install_recorder()
         .context("cannot start metrics")?;
     let version = env!("CARGO_PKG_VERSION");
-    metrics::describe_gauge!("posthorn_build_info", "Always 1; the version is its label");
-    metrics::gauge!("posthorn_build_info", "version" => version).set(1.0);
+    metrics::describe_gauge!("posthorn_build_info", "Always 1; role and version are its labels");
+    metrics::gauge!("posthorn_build_info", "role" => role(roles), "version" => version).set(1.0);
     Ok(handle)
+}
+
+/// Starts sending traces, if there is somewhere to send them, under the name of the role.
+pub(crate) fn traces(endpoint: Option<&str>, roles: &[Role]) -> anyhow::Result<Option<Exporter>> {
+    let Some(endpoint) = endpoint else { return Ok(None) };
+    let service = format!("posthorn-{}", role(roles));
+    let exporter = posthorn_trace::start(endpoint, &service, env!("CARGO_PKG_VERSION"))?;
+    tracing::info!("sending traces to {endpoint}");
+    Ok(Some(exporter))
+}
+
+/// One word for what the process does.
+fn role(roles: &[Role]) -> &'static str {
+    match roles {
+        [role] => role.name(),
+        _ => "all",
+    }
 }
 
 /// Folds samples into buckets until `stop`.

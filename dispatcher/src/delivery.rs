@@ -17,6 +17,7 @@ use posthorn_domain::{
     outcome::Outcome,
     retry::{Step, next_step},
 };
+use posthorn_trace::Span;
 use tokio::{sync::OnceCell, time::timeout};
 use uuid::Uuid;
 
@@ -267,7 +268,8 @@ impl Dispatcher {
             true => Step::RetryIn(self.retry.shortest()),
             false => next_step(&answer.outcome, position.attempt, &self.retry, rand::random()),
         };
-        metrics::attempt_finished(&answer.outcome, duration, delivery.headers.received_at);
+        metrics::attempt_finished(&answer.outcome, duration);
+        metrics::step_taken(step, delivery.headers.published_at.or(delivery.headers.received_at));
         let event_id = &delivery.letter.event_id;
         tracing::debug!(
             event.id = event_id, webhook.id = %target.id(), attempt = position.attempt, outcome = ?answer.outcome,
@@ -303,13 +305,23 @@ impl Dispatcher {
             return Answer::none(Outcome::Interrupted);
         }
         let _running = metrics::attempt_started();
-        let request = Request {
-            event_id: &delivery.letter.event_id,
-            body: delivery.letter.body.clone(),
-            attempt,
-            traceparent: delivery.headers.traceparent.as_deref(),
+        let event_id = &delivery.letter.event_id;
+        let parent = delivery.headers.traceparent.as_deref();
+        let told = posthorn_trace::Attempt {
+            event_id,
+            webhook_id: target.id(),
+            number: attempt,
+            host: target.host(),
         };
-        self.receivers.send(target, request).await
+        let span = posthorn_trace::attempt(told, parent);
+        let own = span.as_ref().and_then(Span::traceparent);
+        let body = delivery.letter.body.clone();
+        let request = Request { event_id, body, attempt, traceparent: own.as_deref().or(parent) };
+        let answer = self.receivers.send(target, request).await;
+        if let Some(span) = span {
+            span.end_attempt(&answer.outcome);
+        }
+        answer
     }
 }
 

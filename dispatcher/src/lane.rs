@@ -28,9 +28,10 @@ pub(crate) struct Lane {
     pub(crate) starting: Option<Starting>,
 }
 
-/// A running consumer.
+/// A running consumer. In a box, as are the waits: there are as many lanes as webhooks, nearly all of
+/// them idle, and a task is as big as its biggest moment.
 struct Consuming {
-    source: Source,
+    source: Box<Source>,
     /// The attempts that the webhook wants at a time.
     size: u16,
 }
@@ -51,7 +52,6 @@ impl Lane {
     pub(crate) async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         while self.session.is_open() && !self.recipient.stop.is_cancelled() {
-            // In a box, which goes when it is done: the lane itself is there as long as its webhook.
             let consumed = Box::pin(self.consume()).await;
             self.starting = None;
             let left = match consumed {
@@ -77,7 +77,7 @@ impl Lane {
                     tokio::select! {
                         () = self.recipient.stop.cancelled() => return,
                         () = self.session.ended() => return,
-                        () = sleep(pause) => {}
+                        () = Box::pin(sleep(pause)) => {}
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -98,20 +98,17 @@ impl Lane {
         let channel = self.channels.of(id).await?;
         let prefetch = size.saturating_mul(HELD_PER_ATTEMPT);
         let source = channel.consume(&self.session.names().webhook(id), prefetch).await?;
-        Ok(Consuming { source, size })
+        Ok(Consuming { source: Box::new(source), size })
     }
 
     async fn take(&mut self, consuming: Consuming) -> Left {
         let Consuming { mut source, size } = consuming;
-        let mut changes = self.recipient.changes();
-        changes.mark_changed();
         let left = loop {
             tokio::select! {
                 () = self.recipient.stop.cancelled() => break Left::Stopped,
                 () = self.session.ended() => return Left::Stopped,
-                changed = changes.changed() => {
-                    changed.expect("we hold the recipient");
-                    if changes.borrow_and_update().webhook.max_in_flight != size {
+                () = self.recipient.resized.notified() => {
+                    if self.recipient.target().webhook.max_in_flight != size {
                         break Left::Resized;
                     }
                 }
@@ -121,7 +118,7 @@ impl Lane {
                 },
             }
         };
-        source.cancel().await;
+        Box::pin(source.cancel()).await;
         left
     }
 }

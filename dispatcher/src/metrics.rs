@@ -1,25 +1,63 @@
 //! All that the dispatcher counts: one function for each thing that happens.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use jiff::Timestamp;
-use metrics::{Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use posthorn_domain::outcome::Outcome;
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
+use posthorn_domain::{
+    outcome::{Outcome, UnreachableClass},
+    retry::Step,
+};
 
+/// Looked up once: to find a metric by its name costs more than to count.
+static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::register);
+
+struct Metrics {
+    in_flight: Gauge,
+    attempts: Attempts,
+    attempt_duration: Histogram,
+    deliveries: Deliveries,
+    latency: Histogram,
+    set_aside: Counter,
+    outage: Gauge,
+    unreadable_secrets: Counter,
+}
+
+/// Attempts by outcome.
+struct Attempts {
+    accepted: Counter,
+    refused: Counter,
+    gone: Counter,
+    interrupted: Counter,
+    /// In the order of the classes.
+    unreachable: [Counter; UnreachableClass::ALL.len()],
+}
+
+/// Deliveries that are over, by outcome.
+struct Deliveries {
+    accepted: Counter,
+    exhausted: Counter,
+    gone: Counter,
+}
+
+/// Says what each metric is, and makes all of them known with the value 0.
 pub(crate) fn describe() {
     describe_counter!("posthorn_attempts_total", "Attempts, by outcome and, where unreachable, by class");
     describe_histogram!("posthorn_attempt_duration_seconds", Unit::Seconds, "How long attempts took");
+    describe_counter!("posthorn_deliveries_total", "Deliveries that are over, by outcome");
     describe_histogram!(
         "posthorn_delivery_latency_seconds",
         Unit::Seconds,
-        "From an event's arrival at the router to its acceptance"
+        "From an event's publishing to its acceptance"
     );
     describe_counter!(
         "posthorn_deliveries_set_aside_total",
         "Deliveries that went to their webhooks' queues since they could not be attempted at once"
     );
-    describe_gauge!("posthorn_attempts_in_flight", "Attempts that run now");
-    describe_gauge!("posthorn_webhooks_enabled", "Webhooks that this dispatcher delivers to");
+    describe_gauge!("posthorn_in_flight", "Attempts that run now");
     describe_gauge!(
         "posthorn_outage",
         "1 while attempts pause since most webhooks turned unreachable at once"
@@ -28,45 +66,107 @@ pub(crate) fn describe() {
         "posthorn_unreadable_secrets_total",
         "Webhooks that were skipped since no key opens a secret"
     );
+    LazyLock::force(&METRICS);
+}
+
+impl Metrics {
+    fn register() -> Self {
+        let deliveries = |outcome| counter!("posthorn_deliveries_total", "outcome" => outcome);
+        Self {
+            in_flight: gauge!("posthorn_in_flight"),
+            attempts: Attempts::register(),
+            attempt_duration: histogram!("posthorn_attempt_duration_seconds"),
+            deliveries: Deliveries {
+                accepted: deliveries("accepted"),
+                exhausted: deliveries("exhausted"),
+                gone: deliveries("gone"),
+            },
+            latency: histogram!("posthorn_delivery_latency_seconds"),
+            set_aside: counter!("posthorn_deliveries_set_aside_total"),
+            outage: gauge!("posthorn_outage"),
+            unreadable_secrets: counter!("posthorn_unreadable_secrets_total"),
+        }
+    }
+}
+
+impl Attempts {
+    fn register() -> Self {
+        let of = |outcome, class| counter!("posthorn_attempts_total", "outcome" => outcome, "class" => class);
+        Self {
+            accepted: of("accepted", ""),
+            refused: of("refused", ""),
+            gone: of("gone", ""),
+            interrupted: of("interrupted", ""),
+            unreachable: UnreachableClass::ALL.map(|class| of("unreachable", class.label())),
+        }
+    }
+
+    fn of(&self, outcome: &Outcome) -> &Counter {
+        match outcome {
+            Outcome::Accepted { .. } => &self.accepted,
+            Outcome::Refused { .. } => &self.refused,
+            Outcome::Gone => &self.gone,
+            Outcome::Interrupted => &self.interrupted,
+            Outcome::Unreachable { class, .. } => &self.unreachable[*class as usize],
+        }
+    }
 }
 
 /// Counts an attempt as running until it is dropped.
-pub(crate) struct Running(Gauge);
+pub(crate) struct Running(());
 
 pub(crate) fn attempt_started() -> Running {
-    let running = gauge!("posthorn_attempts_in_flight");
-    running.increment(1);
-    Running(running)
+    METRICS.in_flight.increment(1);
+    Running(())
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.decrement(1);
+        METRICS.in_flight.decrement(1);
     }
 }
 
-pub(crate) fn attempt_finished(outcome: &Outcome, took: Duration, received_at: Option<Timestamp>) {
-    let class = outcome.unreachable().map_or("", |(class, _)| class.label());
-    counter!("posthorn_attempts_total", "outcome" => outcome.label(), "class" => class).increment(1);
-    histogram!("posthorn_attempt_duration_seconds").record(took);
-    if let (Outcome::Accepted { .. }, Some(received_at)) = (outcome, received_at) {
-        let latency = Timestamp::now().duration_since(received_at).as_secs_f64();
-        histogram!("posthorn_delivery_latency_seconds").record(latency.max(0.0));
+pub(crate) fn attempt_finished(outcome: &Outcome, took: Duration) {
+    METRICS.attempts.of(outcome).increment(1);
+    METRICS.attempt_duration.record(took);
+}
+
+/// What follows from an attempt; `published_at` is when its event was.
+pub(crate) fn step_taken(step: Step, published_at: Option<Timestamp>) {
+    match step {
+        Step::RetryIn(_) => {}
+        Step::GiveUp => METRICS.deliveries.exhausted.increment(1),
+        Step::DisableNow => METRICS.deliveries.gone.increment(1),
+        Step::Succeed => {
+            METRICS.deliveries.accepted.increment(1);
+            if let Some(published_at) = published_at {
+                let latency = Timestamp::now().duration_since(published_at).as_secs_f64();
+                METRICS.latency.record(latency.max(0.0));
+            }
+        }
     }
 }
 
 pub(crate) fn set_aside() {
-    counter!("posthorn_deliveries_set_aside_total").increment(1);
-}
-
-pub(crate) fn webhooks_enabled(count: usize) {
-    gauge!("posthorn_webhooks_enabled").set(count as f64);
+    METRICS.set_aside.increment(1);
 }
 
 pub(crate) fn outage(is: bool) {
-    gauge!("posthorn_outage").set(if is { 1.0 } else { 0.0 });
+    METRICS.outage.set(if is { 1.0 } else { 0.0 });
 }
 
 pub(crate) fn secret_unreadable() {
-    counter!("posthorn_unreadable_secrets_total").increment(1);
+    METRICS.unreadable_secrets.increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_numbered_in_their_order() {
+        for (position, class) in UnreachableClass::ALL.into_iter().enumerate() {
+            assert_eq!(class as usize, position);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use posthorn_attempt::Target;
 use posthorn_domain::id::WebhookId;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::pace::Pace;
@@ -24,7 +24,9 @@ pub(crate) const HELD_PER_ATTEMPT: u16 = 2;
 
 /// An enabled webhook.
 pub(crate) struct Recipient {
-    target: watch::Sender<Arc<Target>>,
+    target: Mutex<Arc<Target>>,
+    /// Told when the webhook wants another number of attempts at a time.
+    pub(crate) resized: Notify,
     limits: Mutex<Limits>,
     pace: Mutex<Pace>,
     /// The webhook is paused, disabled or deleted, or the session is over: no attempt begins.
@@ -43,25 +45,22 @@ impl Recipient {
     pub(crate) fn new(target: Arc<Target>, stop: CancellationToken) -> Self {
         let limits = Mutex::new(Limits::of(&target));
         let pace = Mutex::new(Pace::new(Instant::now()));
-        Self { target: watch::Sender::new(target), limits, pace, stop }
+        Self { target: Mutex::new(target), resized: Notify::new(), limits, pace, stop }
     }
 
     /// The webhook as it is now.
     pub(crate) fn target(&self) -> Arc<Target> {
-        self.target.borrow().clone()
-    }
-
-    /// Tells of changes.
-    pub(crate) fn changes(&self) -> watch::Receiver<Arc<Target>> {
-        self.target.subscribe()
+        self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The webhook has changed.
     pub(crate) fn update(&self, target: Arc<Target>) {
-        if target.webhook.max_in_flight != self.target.borrow().webhook.max_in_flight {
+        let is_resized = target.webhook.max_in_flight != self.target().webhook.max_in_flight;
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target.clone();
+        if is_resized {
             *self.limits() = Limits::of(&target);
+            self.resized.notify_one();
         }
-        self.target.send_replace(target);
     }
 
     /// Waits for a turn; `None` if no attempt is to begin.

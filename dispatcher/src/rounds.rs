@@ -114,6 +114,7 @@ impl Line {
         let now = Instant::now();
         for (letter, event) in read {
             let headers = DeliveryHeaders {
+                published_at: event.published_at,
                 received_at: Some(event.received_at),
                 traceparent: event.traceparent,
                 ..DeliveryHeaders::default()

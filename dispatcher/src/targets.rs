@@ -38,9 +38,7 @@ impl Targets {
                 (id, None)
             }
         });
-        let applied = applied.collect();
-        metrics::webhooks_enabled(self.enabled.len());
-        applied
+        applied.collect()
     }
 
     fn put(&mut self, webhook: Arc<Webhook>) -> Option<Arc<Target>> {

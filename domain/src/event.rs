@@ -9,9 +9,12 @@ use bytes::Bytes;
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter, tz::TimeZone};
 use posthorn_proto::v1::{self, event::Data};
 use prost::Message;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 
-use crate::event_type::is_event_type;
+use crate::{
+    event_type::{is_event_type, is_reserved},
+    id::WebhookId,
+};
 
 mod structure;
 
@@ -32,6 +35,17 @@ pub struct Event {
     /// When it happened, if the producer said so.
     pub occurred_at: Option<Timestamp>,
     data: Data,
+}
+
+/// What is read of the data of Posthorn's own events.
+#[derive(Deserialize)]
+struct About {
+    webhook: Subject,
+}
+
+#[derive(Deserialize)]
+struct Subject {
+    id: WebhookId,
 }
 
 /// Why a message is not an event.
@@ -78,6 +92,15 @@ impl Event {
             occurred_at,
             data,
         })
+    }
+
+    /// The webhook that one of Posthorn's own events is about.
+    pub fn about(&self) -> Option<WebhookId> {
+        if !is_reserved(&self.event_type) {
+            return None;
+        }
+        let about: About = serde_json::from_str(&self.data()).ok()?;
+        Some(about.webhook.id)
     }
 
     /// All that is wrong with an event as it would be published, but for its size.

@@ -7,6 +7,15 @@ use serde::{Deserialize, Serialize};
 /// The longest event type in bytes: it is an AMQP routing key, a short string.
 pub const LONGEST: usize = 255;
 
+/// What the types of Posthorn's own events begin with: they tell what happens to webhooks.
+pub const RESERVED: &str = "webhook.";
+
+/// Whether events of this type are Posthorn's own. Nobody else publishes them, and only rules that name
+/// them want them.
+pub fn is_reserved(event_type: &str) -> bool {
+    event_type.starts_with(RESERVED)
+}
+
 /// Whether `text` is an event type: dot-separated, non-empty parts of `[A-Za-z0-9_]`.
 pub fn is_event_type(text: &str) -> bool {
     text.len() <= LONGEST
@@ -31,6 +40,12 @@ impl TypePattern {
     /// Whether the event type fits.
     pub fn matches(&self, event_type: &str) -> bool {
         fits(self.0.as_bytes(), event_type.as_bytes())
+    }
+
+    /// Whether a rule that lists this pattern wants events of the type. Posthorn's own must be named, as
+    /// `webhook.*` does and `*` does not.
+    pub fn wants(&self, event_type: &str) -> bool {
+        self.matches(event_type) && (!is_reserved(event_type) || is_reserved(&self.0))
     }
 
     /// The pattern as it was written.
@@ -136,6 +151,18 @@ mod tests {
         }
         assert!("todo. created".parse::<TypePattern>().is_err());
         assert!("".parse::<TypePattern>().is_err());
+    }
+
+    #[test]
+    fn the_types_of_our_own_events_must_be_named() {
+        let wants = |pattern: &str, event_type| pattern.parse::<TypePattern>().unwrap().wants(event_type);
+        for naming in ["webhook.*", "webhook.disabled", "webhook.dis*"] {
+            assert!(wants(naming, "webhook.disabled"), "{naming}");
+        }
+        for other in ["*", "*.disabled", "web*", "webhook*", "webhook.enabled"] {
+            assert!(!wants(other, "webhook.disabled"), "{other}");
+        }
+        assert!(wants("*", "webhooks.disabled") && wants("web*", "webhook"));
     }
 
     fn fits_by_definition(pattern: &[u8], text: &[u8]) -> bool {

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{event_type::TypePattern, rule::Rule};
+use crate::{
+    event_type::{RESERVED, TypePattern, is_reserved},
+    rule::Rule,
+};
 
 mod pattern;
 mod verdict;
@@ -67,9 +70,17 @@ impl Explanation {
 impl Names {
     fn clauses(&self, rule: &Rule) -> Vec<Clause> {
         let fits = |list: &[TypePattern]| list.iter().any(|pattern| pattern.matches(&self.r#type));
+        let names_it = |list: &[TypePattern]| list.iter().any(|pattern| pattern.wants(&self.r#type));
         let names = |list: &[String], id: &str| list.iter().any(|listed| listed == id);
-        let types =
-            rule.event_types.as_ref().map(|list| wanted("event_types", list, &self.r#type, fits(list)));
+        let types = match &rule.event_types {
+            Some(list) => Some(wanted("event_types", list, &self.r#type, names_it(list))),
+            None => is_reserved(&self.r#type).then(|| Clause {
+                of: "event_types".to_owned(),
+                wanted: format!("any that does not begin with \"{RESERVED}\": those must be named"),
+                seen: told(&self.r#type),
+                matched: false,
+            }),
+        };
         let except_types = rule
             .except_event_types
             .as_ref()

@@ -2,7 +2,7 @@
 //!
 //! Each rule is filed under what it names: its projects, else its companies, else "all"; and there
 //! under its event types (`shelves`). Where many rules lie in one such place, those with a pattern
-//! are filed under a condition that they need (`conditions`). What is found in the places of an
+//! are filed under a condition that they need (`conditions`). Equal patterns are there once (`trees`). What is found in the places of an
 //! event is then asked itself by the plain evaluator, so that the index decides only what is looked
 //! at. The event's data is read only when something found there needs it, and only the fields in use.
 //!
@@ -26,6 +26,7 @@ mod posting;
 mod ranges;
 mod shelf;
 mod shelves;
+mod trees;
 mod type_numbers;
 mod types;
 
@@ -35,6 +36,7 @@ pub use lookup::Body;
 use lookup::Lookup;
 use posting::Posting;
 use shelves::Shelves;
+use trees::Trees;
 use type_numbers::TypeNumbers;
 
 /// Rules of many webhooks, by what they name. Reading waits for nobody.
@@ -49,6 +51,7 @@ pub struct Index {
 struct Ledger {
     filed: filed::ByWebhook,
     types: TypeNumbers,
+    trees: Trees,
 }
 
 impl Index {
@@ -67,13 +70,13 @@ impl Index {
     /// all at once.
     pub fn apply<'r>(&self, changes: impl IntoIterator<Item = (WebhookId, &'r [Rule])>) {
         let mut ledger = self.ledger();
-        let Ledger { filed, types } = &mut *ledger;
+        let Ledger { filed, types, trees } = &mut *ledger;
         let mut old = Vec::new();
         let mut new = Vec::new();
         for (id, rules) in changes {
             old.extend(filed.take(id));
             for rule in rules {
-                let rule = filed.put(Filed::new(id, rule, types));
+                let rule = filed.put(Filed::new(id, rule, types, trees));
                 new.push(rule);
             }
         }
@@ -88,10 +91,14 @@ impl Index {
         if !unused.is_empty() {
             self.copies.change(|shelves| unused.iter().for_each(|number| shelves.remove_type(*number)));
         }
+        let patterns = old.iter().filter_map(|rule| rule.pattern.clone()).collect();
+        drop(old);
+        trees.release(patterns);
     }
 
-    /// The webhooks that want the event, each once, in the order of their ids. `received_at` is the
-    /// time in its body if the producer gave none.
+    /// The webhooks that want the event, each once, in the order of their ids; without the one that it
+    /// is about, if it is one of our own events. `received_at` is the time in its body if the producer
+    /// gave none.
     pub fn wanting(&self, event: &Event, received_at: Timestamp) -> Vec<WebhookId> {
         self.wanting_body(&Body::new(event, received_at))
     }
@@ -103,6 +110,9 @@ impl Index {
         let mut found = self.copies.read(|shelves| Lookup::new(shelves, body).found());
         found.sort_unstable();
         found.dedup();
+        if let Some(subject) = body.event().about() {
+            found.retain(|id| *id != subject);
+        }
         found
     }
 

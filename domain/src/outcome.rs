@@ -110,7 +110,8 @@ impl Outcome {
 }
 
 impl UnreachableClass {
-    const ALL: [Self; 7] =
+    /// Every class, in order.
+    pub const ALL: [Self; 7] =
         [Self::Dns, Self::Connect, Self::Tls, Self::Timeout, Self::Reset, Self::Blocked, Self::InvalidReply];
 
     /// One word for it.

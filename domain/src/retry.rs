@@ -79,6 +79,11 @@ impl RetryPolicy {
         delays
     }
 
+    /// How many retries a delivery has.
+    pub fn retries(&self) -> usize {
+        self.delays.len()
+    }
+
     /// The shortest delay that an attempt can wait without using up a retry.
     pub fn shortest(&self) -> Duration {
         self.queue_delays()[0]

@@ -25,7 +25,9 @@ pub struct RoundEvent {
     pub message: Bytes,
     /// When the router took it.
     pub received_at: Timestamp,
-    /// W3C Trace Context of the producer.
+    /// When it was published, if it tells.
+    pub published_at: Option<Timestamp>,
+    /// W3C Trace Context: of its routing, or of the producer.
     pub traceparent: Option<String>,
     /// The webhooks.
     pub webhook_ids: Vec<WebhookId>,
@@ -63,6 +65,7 @@ pub fn encode(events: Vec<RoundEvent>) -> Bytes {
     let events = events.into_iter().map(|event| v1::RoundEvent {
         message: event.message,
         received_at: Some(time::write(event.received_at)),
+        published_at: event.published_at.map(time::write),
         traceparent: event.traceparent.unwrap_or_default(),
         webhook_ids: event.webhook_ids.iter().flat_map(|id| *id.0.as_bytes()).collect(),
     });
@@ -85,6 +88,7 @@ fn read(event: v1::RoundEvent) -> Result<RoundEvent, BadRound> {
     }
     Ok(RoundEvent {
         received_at: time::read(event.received_at).map_err(BadRound)?,
+        published_at: event.published_at.map(|at| time::read(Some(at))).transpose().map_err(BadRound)?,
         traceparent: Some(event.traceparent).filter(|text| !text.is_empty()),
         webhook_ids: ids.iter().map(|id| WebhookId(Uuid::from_bytes(*id))).collect(),
         message: event.message,
@@ -99,6 +103,7 @@ mod tests {
         RoundEvent {
             message: vec![name; bytes].into(),
             received_at: "2026-11-23T09:30:00.123Z".parse().unwrap(),
+            published_at: name.is_multiple_of(2).then(|| "2026-11-23T09:30:00.120Z".parse().unwrap()),
             traceparent: name.is_multiple_of(2).then(|| "00-0af7651916cd43dd8448eb211c80319c".to_owned()),
             webhook_ids: (0..webhooks as u128).map(|number| WebhookId(Uuid::from_u128(number))).collect(),
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     event::Event,
-    event_type::TypePattern,
+    event_type::{TypePattern, is_reserved},
     pattern::{self, Pattern},
     problem::Problem,
 };
@@ -44,7 +44,7 @@ impl Limits {
 /// One rule. See the module for what its lists mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Rule {
-    /// The event types wanted; `None`: all.
+    /// The event types wanted; `None`: all but Posthorn's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_types: Option<Vec<TypePattern>>,
     /// Event types taken away from those.
@@ -111,7 +111,10 @@ fn named(list: &Option<Vec<String>>, id: &str) -> bool {
 }
 
 fn typed(list: &Option<Vec<TypePattern>>, event_type: &str) -> bool {
-    list.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(event_type)))
+    match list {
+        Some(patterns) => patterns.iter().any(|pattern| pattern.wants(event_type)),
+        None => !is_reserved(event_type),
+    }
 }
 
 fn excepted<T>(list: &Option<Vec<T>>, is_it: impl Fn(&T) -> bool) -> bool {

@@ -69,6 +69,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// Whether a webhook gets deliveries.
     State, "a webhook state":

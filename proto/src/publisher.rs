@@ -3,10 +3,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use lapin::{BasicProperties, Connection, ConnectionProperties, types::ShortString};
+use lapin::{
+    BasicProperties, Connection, ConnectionProperties,
+    types::{AMQPValue, FieldTable, ShortString},
+};
 use prost::Message;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -94,9 +97,18 @@ impl Publisher {
     /// [`PublishError::Unconfirmed`] if there was no confirm within 30 seconds, and
     /// [`PublishError::TooLong`].
     pub async fn publish(&self, event: &Event) -> Result<(), PublishError> {
+        self.publish_traced(event, None).await
+    }
+
+    /// The same as a part of a trace: `traceparent`, as W3C Trace Context writes it, is the parent of
+    /// what Posthorn and the receivers do with the event.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub async fn publish_traced(&self, event: &Event, traceparent: Option<&str>) -> Result<(), PublishError> {
         let deadline = Instant::now() + PUBLISH_TIMEOUT;
         let (confirmed, answer) = oneshot::channel();
-        let request = Request { event: self.publication(event)?, deadline, confirmed };
+        let request = Request { event: self.publication(event, traceparent)?, deadline, confirmed };
         let published = async {
             self.requests.send(request).await.ok()?;
             answer.await.ok()
@@ -112,13 +124,14 @@ impl Publisher {
         failure.as_ref().map(|failure| format!(" ({failure})")).unwrap_or_default()
     }
 
-    fn publication(&self, event: &Event) -> Result<Publication, PublishError> {
+    fn publication(&self, event: &Event, traceparent: Option<&str>) -> Result<Publication, PublishError> {
         let short = |text: &str, field| ShortString::try_new(text).map_err(|_| PublishError::TooLong(field));
         let properties = BasicProperties::default()
             .with_delivery_mode(2)
             .with_content_type(CONTENT_TYPE.into())
             .with_type(EVENT_TYPE.into())
-            .with_message_id(short(&event.id, "id")?);
+            .with_message_id(short(&event.id, "id")?)
+            .with_headers(headers(traceparent));
         Ok(Publication {
             exchange: self.exchange.clone(),
             routing_key: short(&event.r#type, "type")?,
@@ -127,6 +140,17 @@ impl Publisher {
             mandatory: true,
         })
     }
+}
+
+/// When it is published, under the name that RabbitMQ itself uses, and the trace.
+fn headers(traceparent: Option<&str>) -> FieldTable {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut headers = FieldTable::default();
+    headers.insert("timestamp_in_ms".into(), AMQPValue::LongLongInt(since_epoch.as_millis() as i64));
+    if let Some(traceparent) = traceparent {
+        headers.insert("traceparent".into(), AMQPValue::LongString(traceparent.into()));
+    }
+    headers
 }
 
 async fn connect(url: &str) -> Result<Connection, PublishError> {

@@ -1,5 +1,5 @@
-//! What one recorder of all does once in a while: partitions, expired secrets, queues of deleted
-//! webhooks.
+//! What one recorder of all does once in a while: partitions, old statistics, expired secrets and
+//! mails, queues of deleted webhooks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::Settings;
 
 const EVERY: Duration = Duration::from_secs(30);
+/// For so long a mail is tried again.
+const MAILS_ARE_TRIED: Duration = Duration::from_secs(24 * 3600);
 /// Between unbinding a queue and deleting it: what was being routed to it has arrived by then.
 const UNBOUND_FOR: Duration = Duration::from_secs(5);
 
@@ -41,7 +43,15 @@ async fn tidy(session: &Session, store: &Store, settings: Settings) -> Result<()
         }
         Err(error) => tracing::warn!("cannot look after the partitions: {}", told(&error)),
     }
+    match janitor.maintain_statistics(Timestamp::now(), settings.minutes, settings.hours).await {
+        Ok(folded) => folded.iter().for_each(|name| tracing::info!("folded {name} into hours")),
+        Err(error) => tracing::warn!("cannot look after the statistics: {}", told(&error)),
+    }
     janitor.forget_expired_secrets().await?;
+    let mails = janitor.forget_old_mails(MAILS_ARE_TRIED).await?;
+    if mails > 0 {
+        tracing::error!("gave up {mails} mails that could not be sent for a day");
+    }
     janitor.forget_the_past(Timestamp::now(), settings.retention).await?;
     let mut deleted = janitor.deleted_webhooks(settings.deletion_grace).await?;
     let mut unbound = Vec::new();

@@ -10,12 +10,12 @@ use posthorn_domain::{
     status::Status,
     told::told,
 };
-use posthorn_store::{Disabled, Recorded, Store, StoreError};
+use posthorn_store::{Disabled, Recorded, Recording, Store, StoreError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::metrics;
+use crate::{Settings, metrics};
 
 /// About the most entries of a transaction.
 const MOST_ENTRIES: usize = 5_000;
@@ -37,22 +37,23 @@ struct Gathered {
 pub(crate) async fn run(
     session: &Arc<Session>,
     store: &Store,
-    prefetch: u16,
+    settings: Settings,
     status: &Status,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
+    let Settings { prefetch, recording, .. } = settings;
     let channel = session.consumer_channel().await?;
     let mut source = channel.consume(&session.names().journal(), prefetch).await?;
     tracing::info!("recording");
-    let recording = async {
+    let writing = async {
         while let Some(Some(gathered)) = halt.run_until_cancelled(gather(&mut source, prefetch)).await {
-            write(store, &gathered.entries, status).await;
+            write(store, &gathered.entries, recording, status).await;
             gathered.receipts.into_iter().for_each(Receipt::finish);
         }
     };
     // What is not committed when the session ends or a stop takes too long comes back.
     tokio::select! {
-        () = recording => {}
+        () = writing => {}
         () = session.ended() => {}
         () = halted(halt, status) => {}
     }
@@ -115,10 +116,10 @@ impl Gathered {
 
 /// Writes until it works. What the database refuses for what it is, is tried entry by entry, and kept
 /// with the rejected events: it must not stop the rest.
-async fn write(store: &Store, entries: &[Entry], status: &Status) {
+async fn write(store: &Store, entries: &[Entry], recording: Recording, status: &Status) {
     let mut pause = Duration::from_millis(100);
     loop {
-        match store.record(entries).await {
+        match store.record(entries, recording).await {
             Ok(recorded) => {
                 status.set(None);
                 return tell(recorded, entries);
@@ -126,13 +127,13 @@ async fn write(store: &Store, entries: &[Entry], status: &Status) {
             Err(error) if error.is_about_the_data() && entries.len() > 1 => {
                 tracing::error!("some entries cannot be recorded, trying them one by one: {}", told(&error));
                 for entry in entries {
-                    Box::pin(write(store, std::slice::from_ref(entry), status)).await;
+                    Box::pin(write(store, std::slice::from_ref(entry), recording, status)).await;
                 }
                 return;
             }
             Err(error) if error.is_about_the_data() && is_recordable(entries) => {
                 let refused = refused(&entries[0], &error);
-                return Box::pin(write(store, &[refused], status)).await;
+                return Box::pin(write(store, &[refused], recording, status)).await;
             }
             Err(error) => {
                 let said = told(&error);

@@ -5,13 +5,16 @@
 
 mod janitor;
 mod journal;
+mod mail;
 mod metrics;
+mod notify;
 
 use std::{sync::Arc, time::Duration};
 
+pub use mail::{BadMailer, Mailer};
 use posthorn_broker::{Broker, BrokerError, Session};
 use posthorn_domain::{status::Status, told::told};
-use posthorn_store::Store;
+use posthorn_store::{Recording, Store};
 use tokio_util::sync::CancellationToken;
 
 /// Settings of the recorder.
@@ -21,12 +24,19 @@ pub struct Settings {
     pub prefetch: u16,
     /// How long events and attempts are kept.
     pub retention: Duration,
+    /// How long statistics are kept by minute.
+    pub minutes: Duration,
+    /// How long statistics are kept by hour.
+    pub hours: Duration,
+    /// What is to know for recording.
+    pub recording: Recording,
     /// How long after its deletion a webhook's queue is deleted: longer than a router needs to learn
     /// of it and to have its last confirms.
     pub deletion_grace: Duration,
 }
 
-/// Records until `stop`, session after session. `status` tells whether the database can be written to.
+/// Records until `stop`, session after session, and sends mails if there is a `mailer`. `status` tells
+/// whether the database can be written to.
 ///
 /// # Errors
 /// Those of the broker that trying again cannot mend.
@@ -34,6 +44,7 @@ pub async fn run(
     broker: Arc<Broker>,
     store: Store,
     settings: Settings,
+    mailer: Option<Mailer>,
     status: Status,
     stop: CancellationToken,
 ) -> Result<(), BrokerError> {
@@ -41,13 +52,25 @@ pub async fn run(
     if stop.run_until_cancelled(database(&store, &status)).await.is_none() {
         return Ok(());
     }
-    while let Some(session) = broker.session("recorder", &stop).await? {
-        if let Err(error) = serve(&session, &store, settings, &status, &stop).await {
-            session.fail(told(&error));
+    let halt = stop.child_token();
+    let serving = async {
+        let _halt = halt.clone().drop_guard();
+        while let Some(session) = broker.session("recorder", &stop).await? {
+            let work = Work { session: &session, store: &store, settings, sends_mails: mailer.is_some() };
+            if let Err(error) = work.serve(&status, &stop).await {
+                session.fail(told(&error));
+            }
+            session.close().await;
         }
-        session.close().await;
-    }
-    Ok(())
+        Ok(())
+    };
+    let mailing = async {
+        if let Some(mailer) = &mailer {
+            mailer.run(&store, &halt).await;
+        }
+    };
+    let (served, ()) = tokio::join!(serving, mailing);
+    served
 }
 
 /// Waits until the database answers and has our tables.
@@ -66,19 +89,25 @@ async fn database(store: &Store, status: &Status) {
     status.set(None);
 }
 
-async fn serve(
-    session: &Arc<Session>,
-    store: &Store,
+/// What is done on one session.
+struct Work<'a> {
+    session: &'a Arc<Session>,
+    store: &'a Store,
     settings: Settings,
-    status: &Status,
-    stop: &CancellationToken,
-) -> Result<(), BrokerError> {
-    let halt = stop.child_token();
-    let recording = async {
-        let _halt = halt.clone().drop_guard();
-        journal::run(session, store, settings.prefetch, status, &halt).await
-    };
-    let tidying = janitor::run(session, store, settings, &halt);
-    let (recorded, ()) = tokio::join!(recording, tidying);
-    recorded
+    sends_mails: bool,
+}
+
+impl Work<'_> {
+    async fn serve(&self, status: &Status, stop: &CancellationToken) -> Result<(), BrokerError> {
+        let Self { session, store, settings, sends_mails } = *self;
+        let halt = stop.child_token();
+        let recording = async {
+            let _halt = halt.clone().drop_guard();
+            journal::run(session, store, settings, status, &halt).await
+        };
+        let tidying = janitor::run(session, store, settings, &halt);
+        let notifying = notify::run(session, store, sends_mails, &halt);
+        let (recorded, (), notified) = tokio::join!(recording, tidying, notifying);
+        recorded.and(notified)
+    }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use posthorn_domain::{journal::Entry, webhook::DisabledReason};
+use posthorn_domain::{journal::Entry, notification::Kind, webhook::DisabledReason};
 
 pub(crate) fn describe() {
     describe_counter!("posthorn_journal_entries_total", "Journal entries written to PostgreSQL, by kind");
@@ -12,6 +12,8 @@ pub(crate) fn describe() {
         "Age of the oldest entry of the last transaction"
     );
     describe_histogram!("posthorn_transaction_entries", Unit::Count, "Journal entries in a transaction");
+    describe_counter!("posthorn_notifications_total", "Notifications published as events, by kind");
+    describe_counter!("posthorn_mails_total", "Mails about webhooks, by what the server said");
     describe_counter!("posthorn_webhooks_disabled_total", "Webhooks that were disabled, by reason");
 }
 
@@ -28,6 +30,14 @@ pub(crate) fn recorded(entries: &[Entry]) {
 
 pub(crate) fn webhook_disabled(reason: DisabledReason) {
     counter!("posthorn_webhooks_disabled_total", "reason" => reason.to_string()).increment(1);
+}
+
+pub(crate) fn notified(kind: Kind) {
+    counter!("posthorn_notifications_total", "kind" => kind.to_string()).increment(1);
+}
+
+pub(crate) fn mailed(result: &'static str) {
+    counter!("posthorn_mails_total", "result" => result).increment(1);
 }
 
 fn kind(entry: &Entry) -> &'static str {

@@ -1,7 +1,7 @@
 //! What the router knows of the webhooks.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, RwLock, RwLockReadGuard},
 };
 
@@ -11,12 +11,14 @@ use posthorn_store::{Change, Update};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics;
+
 const BROKEN: &str = "a change has panicked: what is known cannot be trusted";
 
 /// All webhooks, and the index over the rules of the enabled ones.
 #[derive(Default)]
 pub(crate) struct Directory {
-    known: RwLock<HashSet<WebhookId>>,
+    known: RwLock<HashMap<WebhookId, State>>,
     index: Index,
     /// How often everything was compared with the database.
     compared: watch::Sender<u64>,
@@ -71,15 +73,15 @@ impl Directory {
 
     /// Whether the webhook exists, whatever its state.
     pub(crate) fn knows(&self, id: WebhookId) -> bool {
-        self.read().contains(&id)
+        self.read().contains_key(&id)
     }
 
     /// All webhooks that exist.
     pub(crate) fn ids(&self) -> Vec<WebhookId> {
-        self.read().iter().copied().collect()
+        self.read().keys().copied().collect()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashSet<WebhookId>> {
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<WebhookId, State>> {
         self.known.read().expect(BROKEN)
     }
 
@@ -93,9 +95,10 @@ impl Directory {
         let mut known = self.known.write().expect(BROKEN);
         for change in changes {
             match change {
-                Change::Put(webhook) => known.insert(webhook.id),
+                Change::Put(webhook) => known.insert(webhook.id, webhook.state),
                 Change::Gone(id) => known.remove(id),
             };
         }
+        metrics::webhooks(known.values().copied());
     }
 }

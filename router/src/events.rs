@@ -8,9 +8,11 @@ use posthorn_broker::{
 };
 use posthorn_domain::{
     event::{Event, Rejection},
+    event_type::{RESERVED, is_reserved},
     journal::{Entry, Routed},
     round::{self, RoundEvent},
 };
+use posthorn_trace::Span;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{Settings, directory::Directory, metrics};
@@ -27,6 +29,8 @@ struct Routing {
     events: Vec<RoundEvent>,
     entries: Vec<Entry>,
     receipts: Vec<Receipt>,
+    /// They end when all is safe.
+    spans: Vec<Span>,
 }
 
 /// Routes events until the session ends or `halt`.
@@ -95,14 +99,32 @@ impl Routing {
     fn route(&mut self, event: &Event, message: Message, directory: &Directory) -> Entry {
         let received_at = Timestamp::now();
         let webhook_ids = directory.wanting(event, received_at);
-        metrics::event_received(webhook_ids.len());
+        let published_at = message.headers.published_at.map(|at| at.min(received_at));
+        metrics::event_received(webhook_ids.len(), published_at.map(|at| received_at.duration_since(at)));
+        let traceparent = self.begin_span(event, message.headers.traceparent, webhook_ids.len());
         self.events.push(RoundEvent {
             message: message.body.clone(),
             received_at,
-            traceparent: message.headers.traceparent,
+            published_at,
+            traceparent,
             webhook_ids: webhook_ids.clone(),
         });
         Entry::Routed(Routed { message: message.body, received_at, webhook_ids })
+    }
+}
+
+impl Routing {
+    /// Begins a span for the event's routing, if traces are on, and tells whose children its attempts
+    /// are.
+    fn begin_span(&mut self, event: &Event, publishers: Option<String>, webhooks: usize) -> Option<String> {
+        let Some(mut span) = posthorn_trace::routing(&event.id, &event.event_type, publishers.as_deref())
+        else {
+            return publishers;
+        };
+        span.wanted_by(webhooks);
+        let traceparent = span.traceparent();
+        self.spans.push(span);
+        traceparent
     }
 }
 
@@ -112,7 +134,13 @@ fn judge(message: &Message, most_bytes: usize) -> Result<Event, Rejection> {
             format!("came back {} times without being routed: routing it seems to fail", message.returns);
         return Err(Rejection { field: "message", reason });
     }
-    Event::decode(&message.body, most_bytes)
+    let event = Event::decode(&message.body, most_bytes)?;
+    if is_reserved(&event.event_type) && !message.is_own() {
+        let reason =
+            format!("{:?} begins with {RESERVED:?}: such events are Posthorn's own", event.event_type);
+        return Err(Rejection { field: "type", reason });
+    }
+    Ok(event)
 }
 
 fn reject(rejection: Rejection, message: Message) -> Entry {
@@ -142,9 +170,10 @@ async fn settle(confirms: Vec<Confirm>, routing: Routing, journal: Journal, sett
             return;
         }
     }
-    let (settled, receipts) = (settling.token(), routing.receipts);
+    let (settled, receipts, spans) = (settling.token(), routing.receipts, routing.spans);
     let acknowledge = move || {
         receipts.into_iter().for_each(Receipt::finish);
+        drop(spans);
         drop(settled);
     };
     // An error means that the session has ended.

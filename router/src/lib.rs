@@ -4,6 +4,7 @@
 //! An event is acknowledged only after the broker has confirmed all its deliveries and its journal
 //! entry. A crash between any two lines routes it again: receivers see the same `webhook-id` twice.
 
+mod backlog;
 mod declare;
 mod directory;
 mod events;
@@ -85,7 +86,9 @@ async fn serve(
     };
     let orphans = orphans::run(session, directory, &halt);
     let declaring = declaring.run(&halt);
-    let (events, orphans, ()) = tokio::join!(or_halt(events, &halt), or_halt(orphans, &halt), declaring);
+    let watching = backlog::watch(session, &halt);
+    let (events, orphans, (), ()) =
+        tokio::join!(or_halt(events, &halt), or_halt(orphans, &halt), declaring, watching);
     events.and(orphans)
 }
 

@@ -85,10 +85,10 @@ async fn care(
         session.declare_webhook(id).await.map_err(told)?;
         let delivery = session.names().delivery(id, &message.message_id, message.body, &message.headers);
         publisher.publish(delivery).await.map_err(told)?.wait().await.map_err(told)?;
-        metrics::orphan("adopted");
+        metrics::orphan_adopted();
     } else {
         journal.write(dropped(id, &message)).await.map_err(told)?;
-        metrics::orphan("dropped");
+        metrics::orphan_dropped();
         tracing::info!(webhook.id = %id, event.id = message.message_id, "dropped a delivery: its webhook is gone");
     }
     Ok(())

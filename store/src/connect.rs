@@ -7,7 +7,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::{error::StoreError, partitions::KnownDays};
+use crate::{catalogue::Seen, error::StoreError, partitions::KnownDays};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the server's machine may leave what was sent unacknowledged: keepalives don't count then.
@@ -22,6 +22,7 @@ const STATEMENT_TIMEOUT: &str = "-c statement_timeout=30000 -c application_name=
 pub struct Store {
     pub(crate) pool: Pool,
     pub(crate) known_days: Arc<KnownDays>,
+    pub(crate) seen: Arc<Seen>,
 }
 
 impl Store {
@@ -41,7 +42,7 @@ impl Store {
         let pool =
             Pool::builder(manager).max_size(connections).timeouts(timeouts).runtime(Runtime::Tokio1).build();
         let pool = pool.map_err(|error| StoreError::NoConnection(Box::new(error)))?;
-        Ok(Self { pool, known_days: Arc::default() })
+        Ok(Self { pool, known_days: Arc::default(), seen: Arc::default() })
     }
 
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {

@@ -46,6 +46,35 @@ impl Janitor<'_> {
         self.store.maintain_partitions(day_of(now), day_of(oldest)).await
     }
 
+    /// Folds minutes older than `minutes` into hours, and forgets hours older than `hours`. Returns the
+    /// names of the partitions of minutes that are gone.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn maintain_statistics(
+        &self,
+        now: Timestamp,
+        minutes: Duration,
+        hours: Duration,
+    ) -> Result<Vec<String>, StoreError> {
+        let oldest = now.saturating_sub(minutes).unwrap_or(Timestamp::MIN);
+        let folded = self.store.fold_minutes(day_of(oldest)).await?;
+        let oldest = now.saturating_sub(hours).unwrap_or(Timestamp::MIN);
+        let deleted = self.client.execute("DELETE FROM statistics_hours WHERE hour < $1", &[&oldest]).await;
+        deleted.map_err(StoreError::query("forget old statistics"))?;
+        Ok(folded)
+    }
+
+    /// Forgets mails that could not be sent for so long, and tells how many.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn forget_old_mails(&self, age: Duration) -> Result<u64, StoreError> {
+        let delete = "DELETE FROM mails WHERE created_at < now() - $1 * interval '1 second'";
+        let deleted = self.client.execute(delete, &[&age.as_secs_f64()]).await;
+        deleted.map_err(StoreError::query("forget old mails"))
+    }
+
     /// Forgets the secrets whose overlap is over.
     ///
     /// # Errors

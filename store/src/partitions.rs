@@ -8,10 +8,12 @@ use std::{
 use deadpool_postgres::Transaction;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
-use crate::{connect::Store, error::StoreError};
+use crate::{connect::Store, error::StoreError, statistics::folding};
 
-/// The partitioned tables.
+/// The partitioned tables of what happened, kept as long as the retention says.
 const TABLES: [&str; 4] = ["events", "attempts", "rejected_events", "dropped_deliveries"];
+/// The partitioned table of what was counted, which is folded into hours.
+const COUNTED: &str = "statistics_minutes";
 const PARTITION_LOCK: i64 = 0x7057_4852_0002;
 /// How many days ahead partitions are made.
 const DAYS_AHEAD: i32 = 3;
@@ -48,7 +50,7 @@ impl Store {
             let transaction = client.transaction().await?;
             lock(&transaction).await?;
             for day in &missing {
-                for table in TABLES {
+                for table in TABLES.into_iter().chain([COUNTED]) {
                     transaction.batch_execute(&creation(table, *day)).await?;
                 }
             }
@@ -67,18 +69,35 @@ impl Store {
         oldest: Date,
     ) -> Result<Vec<String>, StoreError> {
         self.ensure_days((-1..=DAYS_AHEAD).map(|ahead| today.saturating_add(ahead.days()))).await?;
+        self.drop_old(&TABLES, oldest, |name| {
+            // One at a time, and not behind a long query: what is being written waits behind us.
+            format!("BEGIN; SET LOCAL lock_timeout = '1s'; DROP TABLE \"{name}\"; COMMIT")
+        })
+        .await
+    }
+
+    /// Folds the minutes of days before `oldest` into hours. Returns the names of the partitions that
+    /// are gone.
+    pub(crate) async fn fold_minutes(&self, oldest: Date) -> Result<Vec<String>, StoreError> {
+        self.drop_old(&[COUNTED], oldest, folding).await
+    }
+
+    async fn drop_old(
+        &self,
+        tables: &[&str],
+        oldest: Date,
+        dropping: impl Fn(&str) -> String,
+    ) -> Result<Vec<String>, StoreError> {
         let client = self.client().await?;
         let query = "SELECT child.relname FROM pg_inherits
                      JOIN pg_class child ON child.oid = inhrelid
                      WHERE inhparent = ANY ($1::text[]::regclass[]) ORDER BY 1";
         let task = StoreError::query("look for old partitions");
-        let rows = client.query(query, &[&TABLES.as_slice()]).await.map_err(task)?;
+        let rows = client.query(query, &[&tables]).await.map_err(task)?;
         let names = rows.iter().map(|row| row.get::<_, String>(0));
         let old: Vec<_> = names.filter(|name| named_day(name).is_some_and(|day| day < oldest)).collect();
         for name in &old {
-            // One at a time, and not behind a long query: what is being written waits behind us.
-            let statements = format!("BEGIN; SET LOCAL lock_timeout = '1s'; DROP TABLE \"{name}\"; COMMIT");
-            if let Err(error) = client.batch_execute(&statements).await {
+            if let Err(error) = client.batch_execute(&dropping(name)).await {
                 client.batch_execute("ROLLBACK").await.map_err(StoreError::query("drop a partition"))?;
                 return Err(StoreError::Query { task: "drop a partition", source: error });
             }

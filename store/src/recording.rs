@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use deadpool_postgres::Transaction;
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use posthorn_domain::{
     id::WebhookId,
     journal::{Attempted, Consequence, Dropped, Entry, Rejected, Routed},
+    notification::LastOutcome,
     webhook::DisabledReason,
 };
 use tokio_postgres::types::Json;
@@ -17,7 +18,19 @@ use uuid::Uuid;
 
 use crate::{connect::Store, error::StoreError, partitions::day_of};
 
+mod health;
 mod rows;
+mod statistics;
+
+/// What recording must know of the installation.
+#[derive(Debug, Clone, Copy)]
+pub struct Recording {
+    /// How many retries a delivery has.
+    pub retries: usize,
+    /// The most event types, companies and projects, of each, that are added to the catalogue because
+    /// they were seen.
+    pub most_seen: u32,
+}
 
 /// What recording changed besides adding rows.
 #[derive(Debug, Default)]
@@ -43,28 +56,36 @@ impl Store {
     /// # Errors
     /// If the database refuses, which changes nothing, or is gone, which may have changed all:
     /// recording the same again is harmless.
-    pub async fn record(&self, entries: &[Entry]) -> Result<Recorded, StoreError> {
+    pub async fn record(&self, entries: &[Entry], recording: Recording) -> Result<Recorded, StoreError> {
         self.ensure_days(entries.iter().map(day)).await?;
         let mut client = self.client().await?;
+        let mut sorted = Sorted::default();
+        entries.iter().for_each(|entry| sorted.add(entry));
+        let mut events = rows::event_rows(&sorted.routed);
+        let unseen = self.seen.unseen(events.values().map(|row| &row.event));
         let recorded = async {
             let transaction = client.transaction().await?;
-            let mut sorted = Sorted::default();
-            entries.iter().for_each(|entry| sorted.add(entry));
-            rows::events(&transaction, &mut sorted.routed).await?;
+            let given_up = GivenUp::among(&sorted.attempted);
+            rows::events(&transaction, &mut events).await?;
             rows::attempts(&transaction, &mut sorted.attempted).await?;
             rows::rejected(&transaction, &mut sorted.rejected).await?;
             rows::dropped(&transaction, &mut sorted.dropped).await?;
-            rows::health(&transaction, &sorted.attempted).await?;
-            let disabled = disable(&transaction, &sorted.attempted).await?;
+            let failing = health::times(&transaction, &sorted.attempted).await?;
+            let disabled = disable(&transaction, given_up).await?;
+            health::follow(&transaction, &sorted.attempted, failing, recording.retries).await?;
+            statistics::count(&transaction, &events, &sorted.attempted).await?;
+            let full = unseen.add(&transaction, recording.most_seen).await?;
             transaction.commit().await?;
-            Ok(Recorded { disabled })
+            Ok((Recorded { disabled }, full))
         };
         let recorded = recorded.await.map_err(StoreError::query("record what happened"));
         if recorded.as_ref().is_err_and(StoreError::is_about_the_data) {
             // A partition that another recorder dropped looks like this.
             self.known_days.forget();
         }
-        recorded
+        let (recorded, full) = recorded?;
+        self.seen.learn(unseen, full, recording.most_seen);
+        Ok(recorded)
     }
 }
 
@@ -96,23 +117,32 @@ fn day(entry: &Entry) -> Date {
     })
 }
 
+/// Attempts of deliveries that have failed for good, by webhook and attempt. Whether they are new does
+/// not matter: a webhook is disabled once.
+struct GivenUp<'a>(BTreeMap<(WebhookId, Uuid), (DisabledReason, &'a Attempted)>);
+
+impl<'a> GivenUp<'a> {
+    fn among(attempted: &[&'a Attempted]) -> Self {
+        let given_up = attempted.iter().filter_map(|attempted| {
+            let reason = match attempted.consequence {
+                Consequence::GiveUp => DisabledReason::Exhausted,
+                Consequence::DisableNow => DisabledReason::Gone,
+                Consequence::Succeed | Consequence::Retry(_) => return None,
+            };
+            Some(((attempted.webhook_id, attempted.id), (reason, *attempted)))
+        });
+        Self(given_up.collect())
+    }
+}
+
 /// Disables webhooks where a delivery has failed for good and their policy says so. The conditions
 /// stand in the statement, so that of many recorders one disables, and only in the attempt's epoch.
 async fn disable(
     transaction: &Transaction<'_>,
-    attempted: &[&Attempted],
+    given_up: GivenUp<'_>,
 ) -> Result<Vec<Disabled>, tokio_postgres::Error> {
-    let mut failed = BTreeMap::new();
-    for attempted in attempted {
-        let reason = match attempted.consequence {
-            Consequence::GiveUp => DisabledReason::Exhausted,
-            Consequence::DisableNow => DisabledReason::Gone,
-            Consequence::Succeed | Consequence::Retry(_) => continue,
-        };
-        failed.entry((attempted.webhook_id, attempted.id)).or_insert((reason, *attempted));
-    }
     let mut disabled = Vec::new();
-    for ((webhook_id, attempt_id), (reason, attempted)) in failed {
+    for ((webhook_id, attempt_id), (reason, attempted)) in given_up.0 {
         if disable_one(transaction, attempt_id, reason, attempted).await? {
             disabled.push(Disabled { webhook_id, reason, event_id: attempted.event_id.clone() });
         }
@@ -132,7 +162,7 @@ async fn disable_one(
                     AND ($3 = 'gone' OR disable_policy = 'exhausted'
                          OR NOT EXISTS (SELECT FROM webhook_health
                                         WHERE webhook_id = $1 AND last_accepted_at >= $6))";
-    let ended_at = attempted.started_at.saturating_add(attempted.duration).unwrap_or(attempted.started_at);
+    let ended_at = ended_at(attempted);
     let epoch = rows::signed(attempted.epoch);
     let outcome = Json(outcome(attempted));
     let params: [&(dyn tokio_postgres::types::ToSql + Sync); 6] = [
@@ -152,15 +182,20 @@ async fn disable_one(
 }
 
 /// The outcome as people see it beside a disabled webhook.
-fn outcome(attempted: &Attempted) -> serde_json::Value {
+fn outcome(attempted: &Attempted) -> LastOutcome {
     let unreachable = attempted.outcome.unreachable();
-    serde_json::json!({
-        "outcome": attempted.outcome.label(),
-        "status": attempted.outcome.status(),
-        "unreachable_class": unreachable.map(|(class, _)| class.label()),
-        "error": unreachable.map(|(_, error)| rows::clean(error)),
-        "event_id": attempted.event_id,
-        "attempt": attempted.attempt,
-        "response_body": rows::clean(&attempted.response_body),
-    })
+    LastOutcome {
+        outcome: attempted.outcome.label().to_owned(),
+        status: attempted.outcome.status(),
+        unreachable_class: unreachable.map(|(class, _)| class.label().to_owned()),
+        error: unreachable.map(|(_, error)| rows::clean(error).into_owned()),
+        event_id: attempted.event_id.clone(),
+        attempt: attempted.attempt,
+        response_body: rows::clean(&attempted.response_body).into_owned(),
+    }
+}
+
+/// When an attempt ended.
+fn ended_at(attempted: &Attempted) -> Timestamp {
+    attempted.started_at.saturating_add(attempted.duration).unwrap_or(attempted.started_at)
 }

@@ -75,13 +75,22 @@ impl Servers {
         self.script("start-postgres").await;
     }
 
+    /// Runs `rabbitmqctl` with these arguments on the broker.
+    pub async fn control(&self, arguments: &[&str]) {
+        self.script_with("control", arguments).await;
+    }
+
     fn private_folder(&self) -> &Path {
         self.folder.as_deref().expect("only private servers are stopped")
     }
 
     async fn script(&self, action: &str) -> String {
+        self.script_with(action, &[]).await
+    }
+
+    async fn script_with(&self, action: &str, arguments: &[&str]) -> String {
         let script = repository().join("deploy/local/servers");
-        let run = Command::new(&script).arg(action).arg(self.private_folder()).output().await;
+        let run = Command::new(&script).arg(action).arg(self.private_folder()).args(arguments).output().await;
         let Output { status, stdout, stderr } =
             run.unwrap_or_else(|error| panic!("cannot run {}: {error}", script.display()));
         assert!(status.success(), "servers {action}: {}", String::from_utf8_lossy(&stderr));
@@ -114,7 +123,8 @@ fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }
 
-fn repository() -> &'static Path {
+/// The repository's folder.
+pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in a folder of the repository")
 }
 

@@ -9,7 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{StreamExt, stream};
-use posthorn_domain::event::{Event, Rejection};
+use posthorn_domain::{
+    event::{Event, Rejection},
+    event_type::is_reserved,
+};
 use posthorn_proto::v1;
 use prost::Message;
 use serde::{Deserialize, Serialize};
@@ -31,8 +34,6 @@ use crate::{
 const MOST_EVENTS: usize = 1000;
 /// How many of a batch are published at a time.
 const AT_A_TIME: usize = 200;
-/// Event types that are Posthorn's own.
-const RESERVED: &str = "webhook.";
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(publish)).routes(routes!(publish_batch))
@@ -93,7 +94,7 @@ impl EventInput {
             );
             wrong.push(Wrong::at("", "too_large", detail));
         }
-        if event.r#type.starts_with(RESERVED) {
+        if is_reserved(&event.r#type) {
             wrong.push(Wrong::at("/type", "reserved", "types that begin with `webhook.` are Posthorn's own"));
         }
         if !caller.sees(&event.company_id) {

@@ -12,7 +12,8 @@ use axum::{
     Router,
     body::Bytes,
     extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, Uri},
+    routing::get,
 };
 use clap::Args;
 use jiff::Timestamp;
@@ -65,6 +66,7 @@ fn read_secret(text: &str) -> Result<Secret, String> {
 #[derive(Serialize)]
 struct Received {
     received_at: String,
+    path: String,
     id: String,
     r#type: String,
     attempt: u32,
@@ -107,6 +109,7 @@ impl Listen {
         let enough = CancellationToken::new();
         let receiver = Arc::new(Receiver { settings: self, seen: Mutex::default(), enough: enough.clone() });
         let app = Router::new()
+            .route("/livez", get(async || "alive\n").post(receive))
             .fallback(receive)
             .layer(DefaultBodyLimit::max(MOST_BYTES))
             .with_state(receiver.clone());
@@ -130,7 +133,12 @@ impl Listen {
     }
 }
 
-async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn receive(
+    State(receiver): State<Arc<Receiver>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
     let now = Timestamp::now();
     let settings = &receiver.settings;
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -141,6 +149,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
     let latency = |at| now.duration_since(at).as_secs_f64() * 1000.0;
     let received = Received {
         received_at: rfc3339_millis(now),
+        path: uri.path().to_owned(),
         id: text("webhook-id").to_owned(),
         r#type: parsed.r#type,
         attempt,

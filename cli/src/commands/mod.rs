@@ -9,6 +9,7 @@ mod asking;
 pub(crate) mod audit;
 pub(crate) mod delivery;
 pub(crate) mod event;
+pub(crate) mod healthcheck;
 pub(crate) mod key;
 pub(crate) mod listen;
 pub(crate) mod migrate;

@@ -8,7 +8,10 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use posthorn_domain::event::Event;
+use posthorn_domain::{
+    event::Event,
+    event_type::{RESERVED, is_reserved},
+};
 use posthorn_proto::{
     Publisher,
     v1::{self, event::Data},
@@ -171,8 +174,14 @@ impl Publish {
 fn check(lines: &[Line]) -> anyhow::Result<()> {
     for (position, line) in lines.iter().enumerate() {
         let message = line.event(false).encode_to_vec().into();
-        Event::decode(&message, usize::MAX)
+        let event = Event::decode(&message, usize::MAX)
             .with_context(|| format!("event {} would be rejected", position + 1))?;
+        if is_reserved(&event.event_type) {
+            bail!(
+                "event {} would be rejected: types that begin with {RESERVED} are Posthorn's own",
+                position + 1
+            );
+        }
     }
     Ok(())
 }

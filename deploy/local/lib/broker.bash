@@ -1,6 +1,20 @@
 # shellcheck shell=bash disable=SC2154
 # A private RabbitMQ node in $dir/broker, without plugins, with an epmd of its own.
 
+# A folder with another Debian, whose RabbitMQ is used instead of this machine's; needs root.
+broker_root=${POSTHORN_RABBITMQ_ROOT:-}
+
+# Prints the words that run a command of RabbitMQ's where it is installed. Mounts are seen by that
+# command alone, and go with it.
+broker_within() {
+    [[ -n $broker_root ]] || return 0
+    # shellcheck disable=SC2016
+    printf '%s\n' unshare --mount bash -c 'set -e
+        mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev"
+        mkdir -p "$0$1" && mount --bind "$1" "$0$1"
+        exec chroot "$0" "${@:2}"' "$broker_root" "$dir"
+}
+
 broker_url() { echo "amqp://guest:guest@127.0.0.1:$amqp_port/%2f"; }
 
 # Prints the process id of this DIR's Erlang VM; fails if it is not running. The working folder tells
@@ -11,7 +25,7 @@ broker_is_running() { broker_pid >/dev/null; }
 # Starts the node without waiting for it; `broker_wait` does that.
 broker_launch() {
     read_ports
-    local home=$dir/broker
+    local home=$dir/broker within=()
     broker_is_running && say "RabbitMQ: already running on port $amqp_port" && return
     mkdir -p "$home"
     [[ -e $home/.erlang.cookie ]] || (umask 077 && echo "cookie$RANDOM$RANDOM$RANDOM" >"$home/.erlang.cookie")
@@ -22,7 +36,8 @@ broker_launch() {
     start_epmd
     # Busy-waiting for microseconds halves the time to start on a virtual machine and costs nothing when idle.
     # Under "systemd" the start script becomes the VM instead of guarding it: what we kill is the VM.
-    detach "$home/output.log" env -i "PATH=$PATH" LANG=C.UTF-8 "HOME=$home" RUNNING_UNDER_SYSTEMD=1 \
+    mapfile -t within < <(broker_within)
+    detach "$home/output.log" "${within[@]}" env -C "$home" -i "PATH=$PATH" LANG=C.UTF-8 "HOME=$home" RUNNING_UNDER_SYSTEMD=1 \
         RABBITMQ_SCHEDULER_BUSY_WAIT_THRESHOLD=very_short "ERL_EPMD_PORT=$epmd_port" ERL_EPMD_ADDRESS=127.0.0.1 \
         "RABBITMQ_NODENAME=$node" "RABBITMQ_DIST_PORT=$dist_port" \
         RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 "RABBITMQ_NODE_PORT=$amqp_port" \
@@ -95,13 +110,25 @@ broker_kill() {
     say "RabbitMQ: killed"
 }
 
+# Runs rabbitmqctl on the node.
+broker_control() {
+    read_ports
+    local within=() home=$dir/broker
+    mapfile -t within < <(broker_within)
+    "${within[@]}" env -C "$home" -i "PATH=$PATH" LANG=C.UTF-8 "HOME=$home" "ERL_EPMD_PORT=$epmd_port" \
+        ERL_EPMD_ADDRESS=127.0.0.1 "RABBITMQ_NODENAME=$node" "RABBITMQ_CONF_ENV_FILE=$home/rabbitmq-env.conf" \
+        "$(dirname "$rabbitmq_server")/rabbitmqctl" "$@"
+}
+
 epmd_pid() { pid_in "$dir/broker/epmd.pid" "$dir/broker"; }
 
 epmd_answers() { ! port_is_free "$epmd_port"; }
 
 start_epmd() {
     epmd_pid >/dev/null && return
-    detach "$dir/broker/output.log" epmd -port "$epmd_port" -address 127.0.0.1
+    local within=()
+    mapfile -t within < <(broker_within)
+    detach "$dir/broker/output.log" "${within[@]}" env -C "$dir/broker" epmd -port "$epmd_port" -address 127.0.0.1
     echo $! >"$dir/broker/epmd.pid"
     wait_for 5 epmd_answers || fail "epmd, which Erlang needs, does not start"
 }

@@ -15,9 +15,25 @@ postgres_bin() {
 # Installs what is needed; a URL in $1 (broker) or $2 (database) means that this server is given.
 install_missing_packages() {
     local packages=()
-    [[ -n $1 || -x $rabbitmq_server ]] || packages+=(rabbitmq-server)
+    [[ -n $1 || -n ${POSTHORN_RABBITMQ_ROOT:-} || -x $rabbitmq_server ]] || packages+=(rabbitmq-server)
     [[ -n $2 ]] || postgres_bin >/dev/null || packages+=(postgresql)
     ((${#packages[@]} == 0)) || apt_install "${packages[@]}"
+}
+
+# Prints the path of promtool, which checks metrics and alert rules. Where it is missing, it is taken out
+# of Debian's package without installing that, so that no Prometheus starts here.
+provide_promtool() {
+    local folder=$repository/.local/prometheus
+    command -v promtool && return
+    if [[ ! -x $folder/usr/bin/promtool ]]; then
+        say "Fetching promtool from Debian's package prometheus"
+        mkdir -p "$folder"
+        (cd "$folder" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb .) >/dev/null 2>&1 || {
+            apt_install prometheus && command -v promtool && return
+        }
+        rm -f "$folder"/*.deb "$folder/usr/bin/prometheus"
+    fi
+    echo "$folder/usr/bin/promtool"
 }
 
 # Also used for other packages that the scripts need.

@@ -55,6 +55,19 @@ fn clauses_that_hold_only_in_different_elements_are_told_apart() {
 }
 
 #[test]
+fn our_own_events_are_wanted_only_by_name() {
+    let body = json!({"type": "webhook.disabled", "data": {}});
+    assert!(explained(json!({"event_types": ["webhook.*"]}), &body).matched);
+    assert!(!explained(json!({"event_types": ["*"]}), &body).matched);
+    let explanation = explained(json!({}), &body);
+    assert!(!explanation.matched);
+    assert_eq!(
+        explanation.clauses[0].wanted,
+        r#"any that does not begin with "webhook.": those must be named"#
+    );
+}
+
+#[test]
 fn what_is_no_body_is_refused() {
     assert!(Explanation::of(&Rule::default(), "[").is_err());
     assert!(Explanation::of(&Rule::default(), r#"{"type": 5}"#).is_err());

@@ -7,7 +7,10 @@ use std::{
 
 use hashbrown::HashTable;
 
-use super::type_numbers::{TypeNumber, TypeNumbers};
+use super::{
+    trees::Trees,
+    type_numbers::{TypeNumber, TypeNumbers},
+};
 use crate::{event::Event, event_type::TypePattern, id::WebhookId, pattern::tree::Tree, rule::Rule};
 
 /// What matching looks at comes first, close together.
@@ -48,7 +51,7 @@ struct Rest {
 }
 
 impl Filed {
-    pub(super) fn new(webhook: WebhookId, rule: &Rule, types: &mut TypeNumbers) -> Self {
+    pub(super) fn new(webhook: WebhookId, rule: &Rule, types: &mut TypeNumbers, trees: &mut Trees) -> Self {
         Self {
             webhook,
             scope: Scope::of(rule),
@@ -64,7 +67,7 @@ impl Filed {
                 }
             },
             rest: Rest::of(rule).map(Box::new),
-            pattern: rule.pattern.as_ref().map(|pattern| pattern.tree.clone()),
+            pattern: rule.pattern.as_ref().map(|pattern| trees.shared(&pattern.tree)),
         }
     }
 

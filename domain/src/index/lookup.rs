@@ -25,6 +25,10 @@ impl<'e> Body<'e> {
         Self { event, received_at, read: OnceCell::new() }
     }
 
+    pub(super) fn event(&self) -> &'e Event {
+        self.event
+    }
+
     fn read(&self, paths: &Paths) -> &Part<'e> {
         self.read.get_or_init(|| Part::of_event(self.event, self.received_at, paths))
     }
@@ -49,10 +53,7 @@ impl<'l, 'e> Lookup<'l, 'e> {
         let mut candidates = Vec::with_capacity(32);
         for scoped in self.shelves.scopes_of(self.body.event) {
             match scoped {
-                Scoped::Few(rules) => {
-                    let typed = rules.iter().filter(|(number, _)| self.types.binary_search(number).is_ok());
-                    candidates.extend(typed.map(|(_, rule)| rule));
-                }
+                Scoped::Few(few) => candidates.extend(few.of_types(&self.types)),
                 Scoped::Many(shelves) => {
                     let mut found = |rule: &'l Arc<Filed>| candidates.push(rule);
                     for shelf in self.types.iter().filter_map(|number| shelves.get(number)) {

@@ -24,14 +24,22 @@ pub(super) struct Shelves {
 /// The rules of one project, one company, or all.
 #[derive(Debug)]
 pub(super) enum Scoped {
-    Few(Vec<(TypeNumber, Arc<Filed>)>),
+    Few(Few),
     #[expect(clippy::box_collection, reason = "most scopes are few, and there are many of those")]
     Many(Box<HashMap<TypeNumber, Shelf, ahash::RandomState>>),
 }
 
+/// Rules and the number of an event type of each, in the order of the numbers. They lie apart, so that
+/// looking through the numbers fetches nothing else from memory.
+#[derive(Debug, Default)]
+pub(super) struct Few {
+    numbers: Vec<TypeNumber>,
+    rules: Vec<Arc<Filed>>,
+}
+
 impl Default for Scoped {
     fn default() -> Self {
-        Self::Few(Vec::new())
+        Self::Few(Few::default())
     }
 }
 
@@ -85,9 +93,9 @@ impl Shelves {
         &self.paths
     }
 
-    /// The type patterns that match the event's.
+    /// The type patterns that want the event's.
     pub(super) fn types_of(&self, event: &Event) -> Vec<TypeNumber> {
-        self.types.matching(&event.event_type)
+        self.types.wanting(&event.event_type)
     }
 
     /// Where rules for the event may lie.
@@ -100,7 +108,7 @@ impl Shelves {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let is_nothing_for_all = match &self.all {
-            Scoped::Few(rules) => rules.is_empty(),
+            Scoped::Few(few) => few.rules.is_empty(),
             Scoped::Many(shelves) => shelves.is_empty(),
         };
         self.types.is_empty()
@@ -126,23 +134,18 @@ fn out_of_name(names: &mut ByName, name: &str, rule: &Arc<Filed>) {
 
 impl Scoped {
     fn put(&mut self, rule: &Arc<Filed>) {
-        if let Self::Few(rules) = self
-            && rules.len() + rule.types.used().len() > FEW
+        if let Self::Few(few) = self
+            && few.rules.len() + rule.types.used().len() > FEW
         {
             let mut shelves = HashMap::<TypeNumber, Shelf, ahash::RandomState>::default();
-            for (number, rule) in rules.drain(..) {
+            for (number, rule) in few.numbers.drain(..).zip(few.rules.drain(..)) {
                 shelves.entry(number).or_default().put(&rule);
             }
             *self = Self::Many(Box::new(shelves));
         }
         for number in rule.types.distinct() {
             match self {
-                Self::Few(rules) => {
-                    if rules.len() == rules.capacity() {
-                        rules.reserve_exact(GROWTH);
-                    }
-                    rules.push((number, rule.clone()));
-                }
+                Self::Few(few) => few.put(number, rule),
                 Self::Many(shelves) => shelves.entry(number).or_default().put(rule),
             }
         }
@@ -151,9 +154,9 @@ impl Scoped {
     /// Whether nothing is left.
     fn remove(&mut self, rule: &Arc<Filed>) -> bool {
         match self {
-            Self::Few(rules) => {
-                rules.retain(|(_, known)| !Arc::ptr_eq(known, rule));
-                rules.is_empty()
+            Self::Few(few) => {
+                few.remove(rule);
+                few.rules.is_empty()
             }
             Self::Many(shelves) => {
                 for number in rule.types.distinct() {
@@ -163,6 +166,31 @@ impl Scoped {
                 }
                 shelves.is_empty()
             }
+        }
+    }
+}
+
+impl Few {
+    /// The rules of these types, which come in order.
+    pub(super) fn of_types(&self, types: &[TypeNumber]) -> impl Iterator<Item = &Arc<Filed>> {
+        let typed = self.numbers.iter().zip(&self.rules);
+        typed.filter(|(number, _)| types.binary_search(number).is_ok()).map(|(_, rule)| rule)
+    }
+
+    fn put(&mut self, number: TypeNumber, rule: &Arc<Filed>) {
+        if self.rules.len() == self.rules.capacity() {
+            self.numbers.reserve_exact(GROWTH);
+            self.rules.reserve_exact(GROWTH);
+        }
+        let place = self.numbers.partition_point(|known| *known <= number);
+        self.numbers.insert(place, number);
+        self.rules.insert(place, rule.clone());
+    }
+
+    fn remove(&mut self, rule: &Arc<Filed>) {
+        while let Some(place) = self.rules.iter().position(|known| Arc::ptr_eq(known, rule)) {
+            self.numbers.remove(place);
+            self.rules.remove(place);
         }
     }
 }

@@ -12,7 +12,7 @@ fn some_of(words: &'static [&'static str]) -> impl Strategy<Value = Option<Vec<S
 }
 
 fn types() -> impl Strategy<Value = Option<Vec<crate::event_type::TypePattern>>> {
-    some_of(&["a.b", "a.c", "b.b", "a.*", "*.b", "*"])
+    some_of(&["a.b", "a.c", "b.b", "a.*", "*.b", "*", "webhook.b", "webhook.*", "w*"])
         .prop_map(|list| list.map(|words| words.iter().map(|word| word.parse().unwrap()).collect()))
 }
 
@@ -31,7 +31,7 @@ fn a_rule() -> impl Strategy<Value = Rule> {
 }
 
 fn an_event() -> impl Strategy<Value = Event> {
-    let types = select(&["a.b", "a.c", "b.b", "b.c"][..]);
+    let types = select(&["a.b", "a.c", "b.b", "b.c", "webhook.b"][..]);
     let companies = select(&["c1", "c2", ""][..]);
     let projects = select(&["p1", "p2", "p3", ""][..]);
     (types, companies, projects, some_data()).prop_map(|(t, c, p, data)| event_with(t, c, p, &data))
@@ -85,6 +85,7 @@ fn check(changes: Vec<(u8, Option<Vec<Rule>>)>, events: &[Event]) -> Result<(), 
     }
     prop_assert!(index.copies.read(Shelves::is_empty));
     prop_assert!(index.ledger().filed.is_empty());
+    prop_assert!(index.ledger().trees.is_empty());
     Ok(())
 }
 

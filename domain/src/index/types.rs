@@ -7,7 +7,7 @@ use super::{
     by_length::{ByLength, first, last},
     type_numbers::TypeNumber,
 };
-use crate::event_type::TypePattern;
+use crate::event_type::{TypePattern, is_reserved};
 
 #[derive(Debug, Default)]
 pub(super) struct Types {
@@ -51,13 +51,16 @@ impl Types {
         }
     }
 
-    /// The numbers of all patterns that match, in order, [`TypeNumber::ANY`] included.
-    pub(super) fn matching(&self, event_type: &str) -> Vec<TypeNumber> {
+    /// The numbers of all patterns that want the type, in order, [`TypeNumber::ANY`] included unless the
+    /// type must be named.
+    pub(super) fn wanting(&self, event_type: &str) -> Vec<TypeNumber> {
         let mut found = Vec::with_capacity(8);
-        found.push(TypeNumber::ANY);
+        if !is_reserved(event_type) {
+            found.push(TypeNumber::ANY);
+        }
         found.extend(self.exact.get(event_type));
         let mut check = |numbers: &Vec<TypeNumber>| {
-            found.extend(numbers.iter().filter(|number| self.patterns[number].matches(event_type)));
+            found.extend(numbers.iter().filter(|number| self.patterns[number].wants(event_type)));
         };
         self.beginnings.beginning(event_type.as_bytes(), &mut check);
         self.ends.ending(event_type.as_bytes(), &mut check);

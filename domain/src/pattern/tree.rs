@@ -7,14 +7,14 @@ use ipnet::IpNet;
 use super::{decimal::Decimal, document::Scalar, fold::folded, wildcard::Wildcard};
 
 /// What a pattern says, with every `$or` multiplied out: one branch must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Tree {
     pub(crate) first: Box<[Field]>,
     pub(crate) others: Box<[Box<[Field]>]>,
 }
 
 /// What must hold for one field of an object. Small, since there may be millions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Field {
     /// Its name; where a name has only one below it, both joined by a dot.
     pub(crate) path: Box<str>,
@@ -31,7 +31,7 @@ impl Tree {
 }
 
 /// One entry in a field's list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Test {
     Null,
     Bool(bool),
@@ -52,14 +52,14 @@ pub(crate) enum Test {
 }
 
 /// Numbers between two ends, of which one may be missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Range {
     pub(crate) low: Option<End>,
     pub(crate) high: Option<End>,
 }
 
 /// An end of a range.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct End {
     pub(crate) number: Decimal,
     /// Whether the number itself is in the range.

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The literals between the stars; the first and the last are anchored. One without a star is a
 /// single literal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Wildcard(Box<[Box<str>]>);
 
 /// Why a text is no wildcard.

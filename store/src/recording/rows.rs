@@ -1,17 +1,21 @@
 //! Rows written many at a time: an array for each column.
 
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use deadpool_postgres::Transaction;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use posthorn_domain::{
     event::Event,
     id::WebhookId,
     journal::{Attempted, Consequence, Dropped, Rejected, Routed},
-    outcome::Outcome,
 };
 use tokio_postgres::{Error, types::Json};
+use uuid::Uuid;
 
 use crate::partitions::day_of;
 
@@ -41,14 +45,25 @@ fn headers(headers: &[(String, String)]) -> Option<Pairs<'_>> {
 /// Collects one column.
 macro_rules! column {
     ($rows:expr, $row:ident => $value:expr) => {
-        $rows.iter().map(|$row| $value).collect::<Vec<_>>()
+        $rows.map(|$row| $value).collect::<Vec<_>>()
     };
 }
+pub(super) use column;
 
-/// An event that was routed twice, because a router fell or its producer published again, keeps its
-/// first row, with all the webhooks that either found.
-pub(super) async fn events(transaction: &Transaction<'_>, routed: &mut [&Routed]) -> Result<(), Error> {
-    let mut by_key = BTreeMap::new();
+/// A row of `events`, to be.
+pub(super) struct EventRow<'a> {
+    pub(super) event: Event,
+    pub(super) routed: &'a Routed,
+    pub(super) webhook_ids: Vec<WebhookId>,
+}
+
+/// By day and id.
+pub(super) type EventRows<'a> = BTreeMap<(Date, String), EventRow<'a>>;
+
+/// An event that was routed twice, because a router fell or its producer published again, is one row,
+/// with all the webhooks that either found.
+pub(super) fn event_rows<'a>(routed: &[&'a Routed]) -> EventRows<'a> {
+    let mut rows = EventRows::new();
     for routed in routed {
         // What a router has routed decodes; were it not so, there would be nothing to file it under.
         let Ok(event) = Event::decode(&routed.message, usize::MAX) else {
@@ -56,12 +71,18 @@ pub(super) async fn events(transaction: &Transaction<'_>, routed: &mut [&Routed]
             continue;
         };
         let key = (day_of(routed.received_at), event.id.clone());
-        let (_, _, webhooks) = by_key.entry(key).or_insert((event, *routed, Vec::new()));
-        webhooks.extend(&routed.webhook_ids);
-        webhooks.sort_unstable();
-        webhooks.dedup();
+        let row = rows.entry(key).or_insert(EventRow { event, routed, webhook_ids: Vec::new() });
+        row.webhook_ids.extend(&routed.webhook_ids);
+        row.webhook_ids.sort_unstable();
+        row.webhook_ids.dedup();
     }
-    if by_key.is_empty() {
+    rows
+}
+
+/// Writes events, and keeps of `rows` those that are new. One that is there already keeps its first row
+/// and gains webhooks.
+pub(super) async fn events(transaction: &Transaction<'_>, rows: &mut EventRows<'_>) -> Result<(), Error> {
+    if rows.is_empty() {
         return Ok(());
     }
     let insert = "INSERT INTO events (received_on, id, received_at, type, company_id, project_id, occurred_at,
@@ -74,25 +95,31 @@ pub(super) async fn events(transaction: &Transaction<'_>, routed: &mut [&Routed]
                                webhook_ids)
                   ON CONFLICT (received_on, id) DO UPDATE
                   SET webhook_ids = ARRAY(SELECT DISTINCT unnest(events.webhook_ids || excluded.webhook_ids))
-                  WHERE NOT events.webhook_ids @> excluded.webhook_ids";
-    let (keys, rows): (Vec<_>, Vec<_>) = by_key.into_iter().unzip();
+                  WHERE NOT events.webhook_ids @> excluded.webhook_ids
+                  RETURNING received_on, id, received_at";
     let statement = transaction.prepare_cached(insert).await?;
-    transaction
-        .execute(
+    let written = transaction
+        .query(
             &statement,
             &[
-                &column!(keys, key => key.0),
-                &column!(keys, key => key.1.as_str()),
-                &column!(rows, row => row.1.received_at),
-                &column!(rows, row => row.0.event_type.as_str()),
-                &column!(rows, row => clean(&row.0.company_id)),
-                &column!(rows, row => clean(&row.0.project_id)),
-                &column!(rows, row => row.0.occurred_at),
-                &column!(rows, row => Bytes::as_ref(&row.1.message)),
-                &column!(rows, row => array(&row.2)),
+                &column!(rows.keys(), key => key.0),
+                &column!(rows.keys(), key => key.1.as_str()),
+                &column!(rows.values(), row => row.routed.received_at),
+                &column!(rows.values(), row => row.event.event_type.as_str()),
+                &column!(rows.values(), row => clean(&row.event.company_id)),
+                &column!(rows.values(), row => clean(&row.event.project_id)),
+                &column!(rows.values(), row => row.event.occurred_at),
+                &column!(rows.values(), row => Bytes::as_ref(&row.routed.message)),
+                &column!(rows.values(), row => array(&row.webhook_ids)),
             ],
         )
         .await?;
+    let written: HashMap<(Date, String), Timestamp> =
+        written.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect();
+    // One that was there already answers the time of its first row.
+    rows.retain(|key, row| {
+        written.get(key).is_some_and(|at| at.as_microsecond() == row.routed.received_at.as_microsecond())
+    });
     Ok(())
 }
 
@@ -102,7 +129,8 @@ fn array(webhooks: &[WebhookId]) -> String {
     format!("{{{}}}", ids.join(","))
 }
 
-pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut [&Attempted]) -> Result<(), Error> {
+/// Writes attempts, and keeps of `rows` those that are new.
+pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Attempted>) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -115,36 +143,39 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut [&Attempt
                                        $7::timestamptz[], $8::int[], $9::text[], $10::smallint[], $11::text[],
                                        $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::text[],
                                        $17::text[], $18::int[], $19::int[], $20::int[], $21::jsonb[])
-                  ON CONFLICT DO NOTHING";
+                  ON CONFLICT DO NOTHING
+                  RETURNING id";
     let statement = transaction.prepare_cached(insert).await?;
-    transaction
-        .execute(
+    let written = transaction
+        .query(
             &statement,
             &[
-                &column!(rows, row => day_of(row.started_at)),
-                &column!(rows, row => row.id),
-                &column!(rows, row => row.event_id.as_str()),
-                &column!(rows, row => row.webhook_id.0),
-                &column!(rows, row => signed(row.epoch)),
-                &column!(rows, row => signed(row.attempt)),
-                &column!(rows, row => row.started_at),
-                &column!(rows, row => millis(row.duration)),
-                &column!(rows, row => row.outcome.label()),
-                &column!(rows, row => row.outcome.status().map(|status| status as i16)),
-                &column!(rows, row => row.outcome.unreachable().map(|(class, _)| class.label())),
-                &column!(rows, row => row.outcome.unreachable().map(|(_, error)| clean(error))),
-                &column!(rows, row => Some(clean(&row.response_body)).filter(|body| !body.is_empty())),
-                &column!(rows, row => step(row.consequence).0),
-                &column!(rows, row => step(row.consequence).1),
-                &column!(rows, row => row.event_type.as_str()),
-                &column!(rows, row => clean(&row.company_id)),
-                &column!(rows, row => row.phases.dns.map(millis)),
-                &column!(rows, row => row.phases.connect.map(millis)),
-                &column!(rows, row => millis(row.phases.first_byte)),
-                &column!(rows, row => headers(&row.response_headers)),
+                &column!(rows.iter(), row => day_of(row.started_at)),
+                &column!(rows.iter(), row => row.id),
+                &column!(rows.iter(), row => row.event_id.as_str()),
+                &column!(rows.iter(), row => row.webhook_id.0),
+                &column!(rows.iter(), row => signed(row.epoch)),
+                &column!(rows.iter(), row => signed(row.attempt)),
+                &column!(rows.iter(), row => row.started_at),
+                &column!(rows.iter(), row => millis(row.duration)),
+                &column!(rows.iter(), row => row.outcome.label()),
+                &column!(rows.iter(), row => row.outcome.status().map(|status| status as i16)),
+                &column!(rows.iter(), row => row.outcome.unreachable().map(|(class, _)| class.label())),
+                &column!(rows.iter(), row => row.outcome.unreachable().map(|(_, error)| clean(error))),
+                &column!(rows.iter(), row => Some(clean(&row.response_body)).filter(|body| !body.is_empty())),
+                &column!(rows.iter(), row => step(row.consequence).0),
+                &column!(rows.iter(), row => step(row.consequence).1),
+                &column!(rows.iter(), row => row.event_type.as_str()),
+                &column!(rows.iter(), row => clean(&row.company_id)),
+                &column!(rows.iter(), row => row.phases.dns.map(millis)),
+                &column!(rows.iter(), row => row.phases.connect.map(millis)),
+                &column!(rows.iter(), row => millis(row.phases.first_byte)),
+                &column!(rows.iter(), row => headers(&row.response_headers)),
             ],
         )
         .await?;
+    let mut written: HashSet<Uuid> = written.iter().map(|row| row.get(0)).collect();
+    rows.retain(|row| written.remove(&row.id));
     Ok(())
 }
 
@@ -172,15 +203,15 @@ pub(super) async fn rejected(transaction: &Transaction<'_>, rows: &mut [&Rejecte
         .execute(
             &statement,
             &[
-                &column!(rows, row => day_of(row.rejected_at)),
-                &column!(rows, row => row.id),
-                &column!(rows, row => row.rejected_at),
-                &column!(rows, row => clean(&row.field)),
-                &column!(rows, row => clean(&row.reason)),
-                &column!(rows, row => clean(&row.routing_key)),
-                &column!(rows, row => clean(&row.message_id)),
-                &column!(rows, row => i64::try_from(row.size).unwrap_or(i64::MAX)),
-                &column!(rows, row => Bytes::as_ref(&row.message)),
+                &column!(rows.iter(), row => day_of(row.rejected_at)),
+                &column!(rows.iter(), row => row.id),
+                &column!(rows.iter(), row => row.rejected_at),
+                &column!(rows.iter(), row => clean(&row.field)),
+                &column!(rows.iter(), row => clean(&row.reason)),
+                &column!(rows.iter(), row => clean(&row.routing_key)),
+                &column!(rows.iter(), row => clean(&row.message_id)),
+                &column!(rows.iter(), row => i64::try_from(row.size).unwrap_or(i64::MAX)),
+                &column!(rows.iter(), row => Bytes::as_ref(&row.message)),
             ],
         )
         .await?;
@@ -200,39 +231,12 @@ pub(super) async fn dropped(transaction: &Transaction<'_>, rows: &mut [&Dropped]
         .execute(
             &statement,
             &[
-                &column!(rows, row => day_of(row.dropped_at)),
-                &column!(rows, row => clean(&row.event_id)),
-                &column!(rows, row => row.webhook_id.0),
-                &column!(rows, row => row.dropped_at),
-                &column!(rows, row => clean(&row.reason)),
+                &column!(rows.iter(), row => day_of(row.dropped_at)),
+                &column!(rows.iter(), row => clean(&row.event_id)),
+                &column!(rows.iter(), row => row.webhook_id.0),
+                &column!(rows.iter(), row => row.dropped_at),
+                &column!(rows.iter(), row => clean(&row.reason)),
             ],
-        )
-        .await?;
-    Ok(())
-}
-
-/// One row for each webhook, with the latest times only: batches arrive in any order.
-pub(super) async fn health(transaction: &Transaction<'_>, attempted: &[&Attempted]) -> Result<(), Error> {
-    let mut latest: BTreeMap<WebhookId, (Option<Timestamp>, Option<Timestamp>)> = BTreeMap::new();
-    for row in attempted {
-        let (accepted, failed) = latest.entry(row.webhook_id).or_default();
-        let time = if matches!(row.outcome, Outcome::Accepted { .. }) { accepted } else { failed };
-        *time = (*time).max(Some(row.started_at));
-    }
-    if latest.is_empty() {
-        return Ok(());
-    }
-    let insert = "INSERT INTO webhook_health (webhook_id, last_accepted_at, last_failed_at)
-                  SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[])
-                  ON CONFLICT (webhook_id) DO UPDATE
-                  SET last_accepted_at = greatest(webhook_health.last_accepted_at, excluded.last_accepted_at),
-                      last_failed_at = greatest(webhook_health.last_failed_at, excluded.last_failed_at)";
-    let (ids, times): (Vec<_>, Vec<_>) = latest.into_iter().unzip();
-    let statement = transaction.prepare_cached(insert).await?;
-    transaction
-        .execute(
-            &statement,
-            &[&column!(ids, id => id.0), &column!(times, time => time.0), &column!(times, time => time.1)],
         )
         .await?;
     Ok(())

@@ -2,4 +2,5 @@
 
 mod broker;
 mod database;
+mod rights;
 mod start_order;

@@ -85,6 +85,27 @@ async fn what_waits_for_its_turn_goes_to_the_changed_url() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_is_given_more_attempts_at_a_time_gets_them_at_once() {
+    let app = App::create().await;
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let receiver = Receiver::start(move |_| Reply::status(200).when(&held)).await;
+    let webhook = app.add_webhook(&receiver.url("/"), &["--max-in-flight", "1", "--timeout", "30s"]).await;
+    let _roles = app.start().await;
+    let events = [(); 20].map(|()| event("todo.created"));
+    app.publish_all(&events).await;
+    eventually_is("attempts", 1, async || receiver.pending()).await;
+    eventually("all others wait", async || (app.waiting(&webhook).await >= Some(15)).then_some(())).await;
+    assert_eq!(receiver.pending(), 1);
+
+    update(&app, &webhook, "max_in_flight = $2::text::integer", &"5".to_owned()).await;
+
+    eventually("more attempts", async || (receiver.pending() >= 5).then_some(())).await;
+    gate.open();
+    eventually_is("arrived", ids(&events), async || receiver.ids("/")).await;
+}
+
+#[tokio::test]
 async fn a_paused_webhook_keeps_its_backlog_until_it_is_resumed() {
     let app = App::create().await;
     let gate = Gate::closed();

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bodies;
+mod catalogue;
 mod changes;
 mod commands;
 mod disabling;
@@ -11,6 +12,8 @@ mod hostile_receivers;
 mod isolation;
 mod killing;
 mod listening;
+mod monitoring;
+mod notifications;
 mod publishing;
 mod recording;
 mod rejections;
@@ -20,6 +23,8 @@ mod rotation;
 mod rounds;
 mod signatures;
 mod starting;
+mod statistics;
 mod stopping;
 mod tidying;
 mod topology;
+mod tracing;

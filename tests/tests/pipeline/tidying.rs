@@ -16,9 +16,10 @@ async fn partitions_are_made_ahead_and_dropped_after_the_retention() {
     let old = "SELECT count(*) FROM pg_tables WHERE tablename LIKE '%\\_20200101'";
     eventually_is("old partitions", 0, async || app.database.count(old, &[]).await).await;
     let ahead = "SELECT count(*) FROM pg_tables
-                 WHERE tablename = ANY (ARRAY['events', 'attempts', 'rejected_events', 'dropped_deliveries'])
+                 WHERE tablename = ANY (ARRAY['events', 'attempts', 'rejected_events', 'dropped_deliveries',
+                                              'statistics_minutes'])
                     OR tablename LIKE '%\\_' || to_char((now() AT TIME ZONE 'UTC')::date + 2, 'YYYYMMDD')";
-    assert_eq!(app.database.count(ahead, &[]).await, 8, "four tables, and a partition of each in two days");
+    assert_eq!(app.database.count(ahead, &[]).await, 10, "five tables, and a partition of each in two days");
 }
 
 #[tokio::test]

@@ -4,8 +4,6 @@ ALTER TABLE webhooks
     ADD COLUMN headers jsonb NOT NULL DEFAULT '{}',
     -- What its owner wants to remember of it: an object of strings.
     ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}',
-    -- The e-mail address that is told when it fails.
-    ADD COLUMN contact text,
     ADD CONSTRAINT description_is_bounded CHECK (length(description) <= 2000),
     ADD CONSTRAINT headers_is_an_object CHECK (jsonb_typeof(headers) = 'object'),
     ADD CONSTRAINT metadata_is_an_object CHECK (jsonb_typeof(metadata) = 'object'),

@@ -1,0 +1,32 @@
+-- Least privilege in PostgreSQL, for installations that want it. Run it once as the owner of the database,
+-- after the first `posthorn migrate`; what a later migration adds needs its own grants, which the
+-- changelog names. Give each role a password:   ALTER ROLE posthorn_router PASSWORD '…';
+--
+-- The owner runs `posthorn migrate` and the recorder, which makes and drops partitions. The others
+-- have logins of their own; all may LISTEN.
+
+CREATE ROLE posthorn_router LOGIN;
+CREATE ROLE posthorn_dispatcher LOGIN;
+CREATE ROLE posthorn_api LOGIN;
+
+GRANT USAGE ON SCHEMA public TO posthorn_router, posthorn_dispatcher, posthorn_api;
+
+-- A router learns of webhooks and their rules, and sees no secret.
+GRANT SELECT ON webhooks TO posthorn_router;
+
+-- A dispatcher needs the secrets too, which POSTHORN_SECRET_KEYS opens.
+GRANT SELECT ON webhooks, webhook_secrets TO posthorn_dispatcher;
+
+-- Whoever manages webhooks, and looks at what happened: the API, and the command `posthorn webhook`.
+GRANT SELECT, INSERT, UPDATE, DELETE ON webhooks, webhook_secrets TO posthorn_api;
+GRANT USAGE ON SEQUENCE webhook_revision TO posthorn_api;
+GRANT SELECT ON webhook_health, events, attempts, dropped_deliveries TO posthorn_api;
+GRANT SELECT, UPDATE ON rejected_events TO posthorn_api;
+-- Triggers write these with every change.
+GRANT INSERT ON audit_log, notifications TO posthorn_api;
+GRANT SELECT, INSERT, UPDATE ON webhook_versions TO posthorn_api;
+-- Tokens, requests that are done once, replays, the catalogue, statistics, and who changed what.
+GRANT SELECT, INSERT, UPDATE, DELETE ON tokens, idempotency_keys, replays, event_types, companies, projects
+    TO posthorn_api;
+GRANT USAGE ON SEQUENCE catalogue_revision TO posthorn_api;
+GRANT SELECT ON audit_log, statistics_minutes, statistics_hours TO posthorn_api;

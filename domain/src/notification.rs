@@ -1,0 +1,156 @@
+//! Notifications: what people are told of a webhook, as one of Posthorn's own events and by mail.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use posthorn_proto::v1::{self, event::Data};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    event::rfc3339_millis,
+    id::WebhookId,
+    rule::Rule,
+    time,
+    webhook::{DisabledReason, words},
+};
+
+mod mail;
+
+pub use mail::Mail;
+
+words! {
+    /// What has happened to a webhook.
+    Kind, "a kind of notification":
+    /// A delivery has used half of its retries.
+    Failing = "failing",
+    /// Deliveries are accepted again that had used half of their retries.
+    Recovered = "recovered",
+    /// It gets nothing any more.
+    Disabled = "disabled",
+    /// It gets deliveries again, because a person enabled it.
+    Enabled = "enabled"
+}
+
+/// Something that has happened to a webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification {
+    /// What.
+    pub kind: Kind,
+    /// When.
+    pub happened_at: Timestamp,
+    /// To which webhook.
+    pub webhook_id: WebhookId,
+    /// What people call it.
+    pub name: String,
+    /// Its URL.
+    pub url: String,
+    /// Its rules: they tell whose webhook it is.
+    pub rules: Vec<Rule>,
+    /// Its epoch then.
+    pub epoch: u32,
+    /// Why it is disabled.
+    pub reason: Option<DisabledReason>,
+    /// The outcome of the attempt that led to it.
+    pub outcome: Option<LastOutcome>,
+}
+
+/// The outcome of an attempt, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastOutcome {
+    /// Such as `refused`.
+    pub outcome: String,
+    /// The HTTP status, if there was one.
+    pub status: Option<u16>,
+    /// Why there was no answer.
+    pub unreachable_class: Option<String>,
+    /// The same in words.
+    pub error: Option<String>,
+    /// The event.
+    pub event_id: String,
+    /// Which attempt it was.
+    pub attempt: u32,
+    /// The beginning of the answer.
+    #[serde(default)]
+    pub response_body: String,
+}
+
+#[derive(Serialize)]
+struct Body<'n> {
+    webhook: Subject<'n>,
+    epoch: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<DisabledReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'n LastOutcome>,
+}
+
+#[derive(Serialize)]
+struct Subject<'n> {
+    id: WebhookId,
+    name: &'n str,
+    url: String,
+}
+
+impl Notification {
+    /// The id of its event: always the same, however often it is published.
+    pub fn event_id(&self) -> String {
+        let Self { kind, webhook_id, epoch, happened_at, .. } = self;
+        format!("webhook_{kind}_{webhook_id}_{epoch}_{}", happened_at.as_millisecond())
+    }
+
+    /// Its event. It belongs to a company if the webhook does.
+    pub fn event(&self) -> v1::Event {
+        let webhook = Subject { id: self.webhook_id, name: &self.name, url: self.shown_url() };
+        let body = Body { webhook, epoch: self.epoch, reason: self.reason, outcome: self.outcome.as_ref() };
+        let json = serde_json::to_vec(&body).expect("texts and numbers always serialize into memory");
+        v1::Event {
+            id: self.event_id(),
+            r#type: format!("webhook.{}", self.kind),
+            company_id: only_company(&self.rules).unwrap_or_default().to_owned(),
+            project_id: String::new(),
+            occurred_at: Some(time::write(self.happened_at)),
+            data: Some(Data::Json(json.into())),
+        }
+    }
+
+    /// The URL without its query, where some keep a key.
+    fn shown_url(&self) -> String {
+        let Ok(mut url) = Url::parse(&self.url) else { return String::new() };
+        let rest = if url.query().is_some() { "?…" } else { "" };
+        url.set_query(None);
+        format!("{url}{rest}")
+    }
+
+    fn happened(&self) -> String {
+        rfc3339_millis(self.happened_at)
+    }
+}
+
+/// The company whose webhook it is: the only one that all its rules name.
+pub fn only_company(rules: &[Rule]) -> Option<&str> {
+    let mut companies = rules.iter().map(|rule| rule.companies.as_deref().unwrap_or_default());
+    let [company] = companies.next()? else { return None };
+    companies
+        .all(|others| others.iter().all(|other| other == company) && !others.is_empty())
+        .then_some(company)
+}
+
+impl LastOutcome {
+    /// What came of the attempt, in words.
+    pub fn told(&self) -> String {
+        let what = match (self.outcome.as_str(), self.status) {
+            ("gone", _) => "the receiver answered 410, it wants no more".to_owned(),
+            (_, Some(status)) => format!("the receiver answered {status}"),
+            ("interrupted", _) => "the attempt was cut off again and again".to_owned(),
+            _ => match &self.error {
+                Some(error) => format!("there was no answer: {error}"),
+                None => "there was no answer".to_owned(),
+            },
+        };
+        format!("{what} (attempt {} of the event {})", self.attempt, self.event_id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::{event::Event, rule::Limits};
+
+fn rules(json: serde_json::Value) -> Vec<Rule> {
+    Rule::read_list(&json.to_string(), &Limits::default()).unwrap()
+}
+
+fn disabled() -> Notification {
+    let outcome = json!({
+        "outcome": "refused", "status": 503, "unreachable_class": null, "error": null,
+        "event_id": "e1", "attempt": 6, "response_body": "busy"
+    });
+    Notification {
+        kind: Kind::Disabled,
+        happened_at: "2026-11-23T09:30:00.123Z".parse().unwrap(),
+        webhook_id: WebhookId(Uuid::from_u128(7)),
+        name: "orders".to_owned(),
+        url: "https://example.com/hook?key=secret".to_owned(),
+        rules: rules(json!([{"companies": ["c1"]}])),
+        epoch: 3,
+        reason: Some(DisabledReason::Exhausted),
+        outcome: serde_json::from_value(outcome).unwrap(),
+    }
+}
+
+#[test]
+fn a_notification_is_an_event_about_its_webhook() {
+    let notification = disabled();
+    let event = notification.event();
+    assert_eq!(event.id, "webhook_disabled_whk_00000000000000000000000000000007_3_1795426200123");
+    let event = Event::decode(&prost::Message::encode_to_vec(&event).into(), usize::MAX).unwrap();
+    assert_eq!((&*event.event_type, &*event.company_id, &*event.project_id), ("webhook.disabled", "c1", ""));
+    assert_eq!(event.about(), Some(notification.webhook_id));
+    let body: serde_json::Value = serde_json::from_slice(&event.body(Timestamp::UNIX_EPOCH)).unwrap();
+    assert_eq!(body["timestamp"], "2026-11-23T09:30:00.123Z");
+    assert_eq!(body["data"]["webhook"]["url"], "https://example.com/hook?…");
+    assert_eq!(body["data"]["reason"], "exhausted");
+    assert_eq!(body["data"]["outcome"]["status"], 503);
+}
+
+#[test]
+fn an_event_belongs_to_the_only_company_that_all_rules_name() {
+    let company = |json| only_company(&rules(json)).map(str::to_owned);
+    let one = Some("c1".to_owned());
+    assert_eq!(company(json!([{"companies": ["c1"]}])), one);
+    assert_eq!(company(json!([{"companies": ["c1"], "projects": ["p"]}, {"companies": ["c1"]}])), one);
+    assert_eq!(company(json!([{"companies": ["c1"]}, {"companies": ["c2"]}])), None);
+    assert_eq!(company(json!([{"companies": ["c1", "c2"]}])), None);
+    assert_eq!(company(json!([{"companies": ["c1"]}, {}])), None);
+    assert_eq!(company(json!([{"projects": ["p"]}])), None);
+    assert_eq!(only_company(&[]), None);
+}
+
+#[test]
+fn a_mail_says_what_happened_and_what_to_do() {
+    let mail = Notification { name: "orders\r\nBcc: all@example.com".to_owned(), ..disabled() }.mail();
+    assert_eq!(mail.subject, "Webhook orders  Bcc: all@example.com was disabled");
+    for part in [
+        "the last retry of a delivery failed",
+        "URL: https://example.com/hook?…\n",
+        "Since: 2026-11-23T09:30:00.123Z\n",
+        "Last outcome: the receiver answered 503 (attempt 6 of the event e1)\n",
+        "mend the receiver, then enable",
+    ] {
+        assert!(mail.text.contains(part), "no {part:?} in {}", mail.text);
+    }
+    assert!(!mail.text.contains("secret"));
+}

@@ -1,0 +1,77 @@
+//! Tells what has happened to webhooks: publishes an event for each notification, with confirm, and
+//! leaves a mail for the webhook's contact.
+//!
+//! A notification is deleted only after the broker has its event. A crash in between publishes it
+//! again, with the same id.
+
+use std::{sync::Arc, time::Duration};
+
+use posthorn_broker::{BrokerError, Publisher, Session};
+use posthorn_domain::{notification::Kind, told::told};
+use posthorn_store::{DueNotification, Store};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics;
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Tells until the session ends or `halt`.
+pub(crate) async fn run(
+    session: &Arc<Session>,
+    store: &Store,
+    sends_mails: bool,
+    halt: &CancellationToken,
+) -> Result<(), BrokerError> {
+    let publisher = session.publisher().await?;
+    let telling = async {
+        loop {
+            match store.due_notifications().await {
+                Ok(due) if due.is_empty() => {}
+                Ok(due) => tell(due, session, store, &publisher, sends_mails).await?,
+                Err(error) => tracing::debug!("cannot look for notifications: {}", told(&error)),
+            }
+            sleep(EVERY).await;
+        }
+    };
+    tokio::select! {
+        told = telling => told,
+        () = session.ended() => Ok(()),
+        () = halt.cancelled() => Ok(()),
+    }
+}
+
+async fn tell(
+    due: Vec<DueNotification>,
+    session: &Session,
+    store: &Store,
+    publisher: &Publisher,
+    sends_mails: bool,
+) -> Result<(), BrokerError> {
+    let mut confirms = Vec::new();
+    for notification in due.iter().filter_map(|due| due.notification.as_ref()) {
+        confirms.push(publisher.publish(session.names().own_event(&notification.event())).await?);
+    }
+    for confirm in confirms {
+        confirm.wait().await?;
+    }
+    let numbers: Vec<_> = due.iter().map(|due| due.number).collect();
+    let mails = due.iter().filter(|_| sends_mails).filter_map(|due| {
+        let notification = due.notification.as_ref()?;
+        Some((due.contact.clone()?, notification.mail()))
+    });
+    match store.notifications_told(&numbers, &Vec::from_iter(mails)).await {
+        Ok(()) => due.iter().filter_map(|due| due.notification.as_ref()).for_each(|notification| {
+            metrics::notified(notification.kind);
+            let (id, kind) = (notification.webhook_id, notification.kind);
+            match kind {
+                Kind::Failing => tracing::warn!(webhook.id = %id, "a webhook is failing"),
+                Kind::Recovered | Kind::Disabled | Kind::Enabled => {
+                    tracing::info!(webhook.id = %id, "told that a webhook was {kind}");
+                }
+            }
+        }),
+        Err(error) => tracing::warn!("some notifications will be told twice: {}", told(&error)),
+    }
+    Ok(())
+}

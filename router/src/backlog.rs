@@ -1,0 +1,39 @@
+//! Tells how much waits in the queues that all webhooks share, for dashboards, alerts and autoscalers.
+
+use std::time::Duration;
+
+use posthorn_broker::{Backlog, Session};
+use posthorn_domain::told::told;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics;
+
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Looks every few seconds until the session ends or `halt`.
+pub(crate) async fn watch(session: &Session, halt: &CancellationToken) {
+    let watching = async {
+        loop {
+            match session.backlog().await {
+                Ok(backlog) => tell(backlog),
+                Err(error) => tracing::debug!("cannot look at the queues: {}", told(&error)),
+            }
+            sleep(EVERY).await;
+        }
+    };
+    tokio::select! {
+        () = watching => {}
+        () = session.ended() => {}
+        () = halt.cancelled() => {}
+    }
+}
+
+fn tell(backlog: Backlog) {
+    let Backlog { events, rounds, retries, orphans, journal } = backlog;
+    metrics::backlog("router", events);
+    metrics::backlog("rounds", rounds);
+    metrics::backlog("retries", retries);
+    metrics::backlog("orphans", orphans);
+    metrics::backlog("journal", journal);
+}

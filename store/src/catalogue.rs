@@ -1,0 +1,93 @@
+//! The catalogue: event types, companies and projects, for people to choose from.
+//!
+//! What events name is added when it is first seen (`seen`); people describe it. Lists come in the
+//! order of their keys, a page at a time, those after the last key of the page before.
+
+use serde_json::{Value, value::RawValue};
+use tokio_postgres::{Row, types::Json};
+
+use crate::error::StoreError;
+
+mod companies;
+mod event_types;
+mod projects;
+mod seen;
+
+pub(crate) use seen::Seen;
+
+/// An event type.
+#[derive(Debug, Clone)]
+pub struct EventType {
+    /// Such as `todo.created`.
+    pub name: String,
+    /// What people say about it.
+    pub described: EventTypeDescription,
+    /// Rises with every change; compiled schemas are kept by it.
+    pub revision: i64,
+    /// When it was seen or described first.
+    pub created_at: jiff::Timestamp,
+    /// When it was described last.
+    pub updated_at: jiff::Timestamp,
+}
+
+/// What people say about an event type.
+#[derive(Debug, Clone, Default)]
+pub struct EventTypeDescription {
+    /// What it means.
+    pub description: String,
+    /// Under which heading it is shown.
+    pub group: String,
+    /// Data of an example event, an object.
+    pub example: Option<Value>,
+    /// The JSON Schema of its data, as it was written; checked by
+    /// [`Schema::compile`](posthorn_domain::schema::Schema::compile).
+    pub schema: Option<Box<RawValue>>,
+}
+
+/// A company.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Company {
+    /// Its id in events.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+}
+
+/// A project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// The company whose project it is; empty if its events name none.
+    pub company_id: String,
+    /// Its id in events.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+}
+
+/// The pattern of `ILIKE` for a text that occurs anywhere.
+fn anywhere(text: &str) -> String {
+    format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
+}
+
+fn read_event_type(row: &Row) -> EventType {
+    EventType {
+        name: row.get("type"),
+        described: EventTypeDescription {
+            description: row.get("description"),
+            group: row.get("grouped"),
+            example: row.get("example"),
+            schema: row.get::<_, Option<Json<Box<RawValue>>>>("schema").map(|Json(schema)| schema),
+        },
+        revision: row.get("revision"),
+        created_at: row.get("created_at"),
+        updated_at: row.get("updated_at"),
+    }
+}
+
+fn listing() -> impl FnOnce(tokio_postgres::Error) -> StoreError {
+    StoreError::query("list the catalogue")
+}
+
+fn changing() -> impl FnOnce(tokio_postgres::Error) -> StoreError {
+    StoreError::query("change the catalogue")
+}

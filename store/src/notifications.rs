@@ -1,0 +1,100 @@
+//! Notifications that must be told: an outbox, written with the change that they tell of.
+//!
+//! Whoever takes some moves their time on, so that nobody else takes them meanwhile, and deletes them
+//! once they are told. A process that falls in between leaves them to be told again, with the same ids.
+
+use std::time::Duration;
+
+use posthorn_domain::{
+    id::WebhookId,
+    notification::{LastOutcome, Mail, Notification},
+};
+use tokio_postgres::{Row, types::Json};
+
+use crate::{connect::Store, error::StoreError, webhooks::read_rules};
+
+/// The most that are taken together.
+const MOST: i64 = 100;
+/// How long whoever takes some has for telling: longer than the broker's confirm takes.
+const TURN: Duration = Duration::from_secs(35);
+
+/// A notification that is due.
+#[derive(Debug, Clone)]
+pub struct DueNotification {
+    /// Its number in the outbox.
+    pub number: i64,
+    /// What to tell; `None` if its webhook is gone, or cannot be read.
+    pub notification: Option<Notification>,
+    /// Whom to tell by mail.
+    pub contact: Option<String>,
+}
+
+impl Store {
+    /// Takes notifications that are due, the oldest first.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn due_notifications(&self) -> Result<Vec<DueNotification>, StoreError> {
+        let query = "WITH due AS (
+                         SELECT number FROM notifications WHERE due_at <= now()
+                         ORDER BY number LIMIT $1 FOR UPDATE SKIP LOCKED),
+                     taken AS (
+                         UPDATE notifications SET due_at = now() + $2 * interval '1 second'
+                         FROM due WHERE notifications.number = due.number RETURNING notifications.*)
+                     SELECT taken.*, name, url, rules, contact FROM taken
+                     LEFT JOIN webhooks ON id = webhook_id AND state <> 'deleted' ORDER BY number";
+        let task = StoreError::query("look for notifications");
+        let client = self.client().await?;
+        let statement = client.prepare_cached(query).await;
+        let statement = statement.map_err(StoreError::query("look for notifications"))?;
+        let rows = client.query(&statement, &[&MOST, &TURN.as_secs_f64()]).await.map_err(task)?;
+        Ok(rows.iter().map(read).collect())
+    }
+
+    /// Deletes notifications whose events the broker has, and leaves mails to be sent: all or nothing.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone; then they are told again.
+    pub async fn notifications_told(
+        &self,
+        numbers: &[i64],
+        mails: &[(String, Mail)],
+    ) -> Result<(), StoreError> {
+        let statement = "WITH told AS (DELETE FROM notifications WHERE number = ANY ($1))
+                         INSERT INTO mails (recipient, event_id, subject, text)
+                         SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])";
+        let recipients: Vec<_> = mails.iter().map(|(recipient, _)| recipient.as_str()).collect();
+        let event_ids: Vec<_> = mails.iter().map(|(_, mail)| mail.event_id.as_str()).collect();
+        let subjects: Vec<_> = mails.iter().map(|(_, mail)| mail.subject.as_str()).collect();
+        let texts: Vec<_> = mails.iter().map(|(_, mail)| mail.text.as_str()).collect();
+        let client = self.client().await?;
+        let told = client.execute(statement, &[&numbers, &recipients, &event_ids, &subjects, &texts]).await;
+        told.map(|_| ()).map_err(StoreError::query("note that people were told"))
+    }
+}
+
+fn read(row: &Row) -> DueNotification {
+    DueNotification {
+        number: row.get("number"),
+        notification: notification(row),
+        contact: row.get::<_, Option<String>>("contact").filter(|contact| !contact.is_empty()),
+    }
+}
+
+fn notification(row: &Row) -> Option<Notification> {
+    // Without a URL there is no webhook any more.
+    let url: String = row.get::<_, Option<String>>("url")?;
+    let outcome: Option<Json<LastOutcome>> = row.try_get("outcome").ok()?;
+    Some(Notification {
+        kind: row.get::<_, &str>("kind").parse().ok()?,
+        happened_at: row.get("happened_at"),
+        webhook_id: WebhookId(row.get("webhook_id")),
+        name: row.get("name"),
+        url,
+        // Of rules that cannot be read, nobody is the only company.
+        rules: read_rules(row).unwrap_or_default(),
+        epoch: row.get::<_, i32>("epoch").unsigned_abs(),
+        reason: row.get::<_, Option<&str>>("reason").and_then(|reason| reason.parse().ok()),
+        outcome: outcome.map(|Json(outcome)| outcome),
+    })
+}

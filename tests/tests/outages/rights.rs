@@ -1,0 +1,88 @@
+//! The users of deploy/rabbitmq and deploy/postgres: each role works with its own, and they may no more
+//! than they need. On private servers, since users are seen by all who share a server.
+
+use lapin::{Channel, Connection, ConnectionProperties, options::BasicGetOptions};
+use posthorn_proto::Publisher;
+use posthorn_tests::{App, Receiver, Servers, always, event, eventually_is};
+
+const DEFINITIONS: &str = include_str!("../../../deploy/rabbitmq/definitions.json");
+const GRANTS: &str = include_str!("../../../deploy/postgres/grants.sql");
+
+#[tokio::test]
+async fn every_role_works_with_the_least_rights() {
+    let servers = Servers::private().await;
+    let mut app = App::on(&servers, &[]).await;
+    app.database.script(GRANTS).await;
+    let mut definitions = DEFINITIONS.replace("PREFIX", &app.prefix);
+    for user in ["ROUTER", "DISPATCHER", "RECORDER", "API", "PUBLISHER", "ADMIN"] {
+        definitions = definitions.replace(&format!("{user}_PASSWORD"), "secret");
+    }
+    servers.control(&["import_definitions", &app.file("definitions.json", &definitions)]).await;
+
+    let receiver = Receiver::start(always(200)).await;
+    let mut processes = Vec::new();
+    for role in ["router", "dispatcher", "recorder"] {
+        log_in(&mut app, &servers, role, (role != "recorder").then_some(role));
+        processes.push(app.start_role(role).await);
+    }
+    log_in(&mut app, &servers, "api", Some("api"));
+    let api = app.api().await;
+    let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
+    let event = event("todo.created");
+    let publisher = Publisher::connect(&user_url(&servers, "publisher"), &app.prefix).await.unwrap();
+    publisher.publish(&event).await.unwrap();
+
+    receiver.receives_of(&event.id, 1).await;
+    app.database.records_attempts(&webhook, 1).await;
+    let path = format!("/v1/deliveries/{}/{}/redeliver", event.id, webhook.id);
+    api.admin().act(&path).await.expect(202);
+    receiver.receives_of(&event.id, 2).await;
+    let shown = async || app.run(&["webhook", "show", &webhook.id, "--json"]).await.json()["waiting"].clone();
+    eventually_is("what the api sees of the queue", 0.into(), shown).await;
+
+    for (user, queue) in [
+        ("publisher", "router"),
+        ("api", "router"),
+        ("router", &*format!("webhook.{}", webhook.id)),
+        ("dispatcher", "router"),
+        ("recorder", "router"),
+    ] {
+        let refused = channel(&user_url(&servers, user)).await;
+        let got = refused.basic_get(app.name(queue).into(), BasicGetOptions::default()).await;
+        let error = got.expect_err(user).to_string();
+        assert!(error.contains("ACCESS_REFUSED") || error.contains("access"), "{user}: {error}");
+    }
+    for (role, table) in [("router", "webhook_secrets"), ("dispatcher", "attempts")] {
+        let url = database_url(&app.database.url, role);
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(connection);
+        let refused = client.query(&format!("SELECT 1 FROM {table}"), &[]).await.expect_err(role);
+        assert_eq!(refused.code(), Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE), "{role}");
+    }
+}
+
+/// From now on the app's processes log in as this user of the broker, and as this one of the database,
+/// if not as its owner.
+fn log_in(app: &mut App, servers: &Servers, user: &str, role: Option<&str>) {
+    let database = match role {
+        Some(role) => database_url(&app.database.url, role),
+        None => app.database.url.clone(),
+    };
+    app.settings.insert("POSTHORN_AMQP_URL".to_owned(), user_url(servers, user));
+    app.settings.insert("POSTHORN_DATABASE_URL".to_owned(), database);
+}
+
+fn user_url(servers: &Servers, user: &str) -> String {
+    servers.amqp_url.replace("guest:guest", &format!("posthorn-{user}:secret"))
+}
+
+fn database_url(owners: &str, role: &str) -> String {
+    owners.replace("posthorn@", &format!("posthorn_{role}@"))
+}
+
+async fn channel(url: &str) -> Channel {
+    let connection =
+        Connection::connect(url, ConnectionProperties::default()).await.expect("the user exists");
+    connection.create_channel().await.expect("the broker gives a channel")
+}
