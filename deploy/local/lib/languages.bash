@@ -1,5 +1,13 @@
 # shellcheck shell=bash disable=SC2154
-# Python and Node with the packages that the tests need, in .local, where they stay.
+# Commands of other languages that the tests need; what they need of packages is in .local and stays.
+
+# What the guide to the API is written for.
+provide_commands() {
+    local command
+    for command in curl jq; do
+        command -v "$command" >/dev/null || apt_install "$command"
+    done
+}
 
 # A Python that has `standardwebhooks`, the reference against which our signatures are verified, what the
 # example in Python needs, and `schemathesis`, which makes requests from the API's OpenAPI document.
