@@ -66,6 +66,7 @@ impl Client {
             .user_agent(concat!("posthorn/", env!("CARGO_PKG_VERSION")))
             .timeout(PATIENCE)
             .redirect(redirect::Policy::none())
+            .tls_backend_preconfigured(posthorn_attempt::tls()?)
             .build()
             .context("cannot prepare the HTTP client")?;
         Ok(Self { http, base, authorization })

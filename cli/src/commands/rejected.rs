@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use crate::commands::{
     asking::{Asking, Listing},
     read_input,
-    show::{Column, column},
+    show::{self, Column, column},
 };
 
 const COLUMNS: [Column; 6] = [
@@ -18,6 +19,9 @@ const COLUMNS: [Column; 6] = [
     column("message id", "/message_id"),
     column("resolution", "/resolution"),
 ];
+
+/// The most hexadecimal digits that people are shown.
+const MOST_DIGITS: usize = 256;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RejectedCommand {
@@ -85,8 +89,16 @@ impl List {
 
 impl One {
     async fn show(self) -> anyhow::Result<()> {
-        self.asking.print(&self.asking.api()?.get(&["v1", "rejected-events", &self.id], &[]).await?)
+        let rejected = self.asking.api()?.get(&["v1", "rejected-events", &self.id], &[]).await?;
+        self.asking.print_as(&rejected, people)
     }
+}
+
+fn people(rejected: &Value) {
+    show::sheet(rejected, &["hex"]);
+    let hex = rejected["hex"].as_str().unwrap_or_default();
+    let more = if hex.len() > MOST_DIGITS { "… (all with --json)" } else { "" };
+    println!("{:<18}{}{more}", "hex", hex.get(..MOST_DIGITS).unwrap_or(hex));
 }
 
 impl Publish {

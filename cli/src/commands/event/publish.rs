@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 use crate::{
-    client::{Answer, Client},
+    client::{Answer, ApiError, Client},
     commands::{asking::Asking, read_input, show},
 };
 
@@ -92,12 +92,10 @@ impl Publish {
     }
 
     async fn publish_one(&self, api: &Client) -> anyhow::Result<()> {
-        // Told before the answer, since the same id is needed to publish again after an unclear failure.
+        // Known before it is sent: to publish again after an unclear failure takes the same id.
         let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
-        let published = api.post(&["v1", "events"], self.body(&id)?).await;
-        let published = published.with_context(|| {
-            format!("{} may not be published: if so, give it this --id", show::harmless(&id))
-        })?;
+        let published =
+            api.post(&["v1", "events"], self.body(&id)?).await.map_err(|error| unclear(error, &id))?;
         self.asking.print_as(&published, |_| {
             println!("published {}, confirmed by RabbitMQ", show::harmless(&id));
         })
@@ -151,6 +149,16 @@ impl Summary {
             let told = show::harmless(wrong.join("; ").trim());
             eprintln!("line {}: {}: {told}", line.number, item.result);
         }
+    }
+}
+
+fn unclear(error: ApiError, id: &str) -> anyhow::Error {
+    match error.is_temporary() {
+        true => anyhow::Error::new(error).context(format!(
+            "it is not clear whether the event was published: publish it again with --id {}",
+            show::harmless(id)
+        )),
+        false => error.into(),
     }
 }
 
