@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use posthorn_tests::{
-    Api, App, Receiver, always,
+    Api, App, Receiver, Reply, Request, always,
     api::text,
     app::ADMIN_TOKEN,
     broker::identified,
     command::{self, Answer},
-    event, eventually, statuses,
+    event, eventually,
 };
 use serde_json::{Value, json};
 
@@ -79,12 +79,12 @@ async fn a_webhook_is_changed_given_a_new_secret_and_removed() {
     let app = App::create().await;
     let api = app.api().await;
     let shell = Shell::at(&api, ADMIN_TOKEN);
-    let pattern = app.file("pattern.json", r#"{"data": {"n": [{"numeric": ["=", 1e0]}]}}"#);
+    let pattern = app.file("pattern.json", r#"{"data": {"n": [{"numeric": ["=", 1]}]}}"#);
     let flags = "--header x-a=1 --header x-b=2 --contact ops@example.com";
     let line = format!("webhook add --url http://127.0.0.1:9/ --pattern {pattern} {flags}");
     let added = shell.json(&line).await;
     let id = text(&added, "id");
-    assert_eq!(added["rules"][0]["pattern"], json!({ "data": { "n": [{ "numeric": ["=", 1e0] }] } }));
+    assert_eq!(added["rules"][0]["pattern"], json!({ "data": { "n": [{ "numeric": ["=", 1] }] } }));
 
     let change = format!("webhook change {id} --name n --header x-c=3 --unset contact,headers.x-a");
     let changed = shell.json(&change).await;
@@ -104,14 +104,18 @@ async fn a_webhook_is_changed_given_a_new_secret_and_removed() {
 #[tokio::test]
 async fn a_test_succeeds_only_if_the_receiver_accepts() {
     let app = App::create().await;
-    let receiver = Receiver::start(statuses([204, 500])).await;
+    let receiver =
+        Receiver::start(|request: &Request| Reply::status(if request.path == "/good" { 204 } else { 500 }))
+            .await;
     let api = app.api().await;
     let shell = Shell::at(&api, ADMIN_TOKEN);
-    let added = shell.json(&format!("webhook add --url {}", receiver.url("/"))).await;
-    let test = format!("webhook test {}", text(&added, "id"));
-    let accepted = shell.run(&test).await.success();
+    let test = async |path: &str| {
+        let added = shell.json(&format!("webhook add --url {}", receiver.url(path))).await;
+        shell.run(&format!("webhook test {}", text(&added, "id"))).await
+    };
+    let accepted = test("/good").await.success();
     assert!(accepted.contains("accepted") && accepted.contains("204"), "{accepted}");
-    let refused = shell.run(&test).await;
+    let refused = test("/bad").await;
     assert_eq!((refused.code, refused.stderr.trim()), (1, "error: the receiver did not accept it"));
     assert!(refused.stdout.contains("500"), "{refused:?}");
 }
