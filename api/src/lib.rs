@@ -21,8 +21,9 @@ mod request_id;
 mod routes;
 mod schema;
 mod state;
+mod version;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::{
     Json, Router,
@@ -33,7 +34,7 @@ use axum::{
 };
 use posthorn_attempt::{CannotPrepare, Receivers};
 use posthorn_broker::{Broker, BrokerError};
-use posthorn_domain::keyring::KeyRing;
+use posthorn_domain::{keyring::KeyRing, schema::Schemas};
 use posthorn_store::Store;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,8 @@ pub use state::Settings;
 
 /// The most tests of webhooks that run at a time.
 const MOST_TESTS: usize = 32;
+/// The most compiled schemas that are kept.
+const MOST_SCHEMAS: usize = 1000;
 /// The page needs nothing but its own styles.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
@@ -96,6 +99,7 @@ pub async fn run(parts: Parts, settings: Settings, stop: CancellationToken) -> R
         line: Line::new(amqp_url, broker.names().clone()),
         rates: Rates::new(settings.requests_per_second),
         receivers: Receivers::new(settings.addresses.clone(), 0)?,
+        schemas: Mutex::new(Schemas::new(MOST_SCHEMAS)),
         tests: Semaphore::new(MOST_TESTS),
         store,
         keys,
@@ -157,7 +161,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     Some(
         CorsLayer::new()
             .allow_origin(origins)
-            .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
             .allow_headers(sent.into_iter().chain(own).collect::<Vec<_>>())
             .expose_headers(shown),
     )

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::problem::Kind;
+
 const HEAD: &str = include_str!("page.html");
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -28,7 +30,21 @@ pub(crate) fn write(document: &Value) -> String {
             }
         }
     }
+    write_problems(&mut page);
     page
+}
+
+/// The kinds of problems, each where the `type` of its problems refers to.
+fn write_problems(page: &mut String) {
+    page.push_str("<h2>Problems</h2><table><tr><th>Kind</th><th>Status</th><th>Meaning</th></tr>");
+    for (status, name, title) in Kind::ALL.map(Kind::describe) {
+        let code = status.as_u16();
+        let _ = write!(
+            page,
+            "<tr id=\"{name}\"><td><code>{name}</code></td><td><code>{code}</code></td><td>{title}</td></tr>"
+        );
+    }
+    page.push_str("</table>");
 }
 
 /// All operations, those of a tag together, in the order of the tags' first ones.

@@ -12,13 +12,13 @@ use posthorn_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Where the kinds of problems are described.
-const TYPES: &str = "https://github.com/posthorn/posthorn/blob/main/docs/api.md#";
+/// Where the kinds of problems are described: a page of this API.
+const TYPES: &str = "/docs#";
 
 /// Why a request was not done.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Problem {
-    /// A stable name of the kind of problem: a link to its description.
+    /// A stable name of the kind of problem, a reference to its description, such as `/docs#not-found`.
     r#type: String,
     /// The kind in a few words.
     title: &'static str,
@@ -91,7 +91,28 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn describe(self) -> (StatusCode, &'static str, &'static str) {
+    /// All of them.
+    pub(crate) const ALL: [Self; 16] = [
+        Self::BadRequest,
+        Self::BadParameters,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Conflict,
+        Self::KeyInUse,
+        Self::Changed,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::Invalid,
+        Self::KeyReused,
+        Self::TooManyRequests,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
+    /// Its status, its stable name, and what it means in a few words.
+    pub(crate) fn describe(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "The request cannot be read"),
             Self::BadParameters => (StatusCode::BAD_REQUEST, "bad-parameters", "Query parameters are wrong"),

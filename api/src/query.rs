@@ -66,6 +66,23 @@ pub(crate) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
     }
 }
 
+/// Where the next page begins, if this one of as many rows as were asked for is not the last.
+pub(crate) fn next_page<Row, Key: Serialize>(
+    rows: &[Row],
+    limit: usize,
+    key: impl Fn(&Row) -> Key,
+) -> Option<String> {
+    rows.last().filter(|_| rows.len() == limit).map(|last| write_cursor(&key(last)))
+}
+
+/// PostgreSQL's text holds no NUL: nothing is called so.
+pub(crate) fn no_nul(parameter: &str, text: &str) -> Result<String, Problem> {
+    match text.contains('\0') {
+        true => Err(Problem::parameters(vec![Wrong::parameter(parameter, "bad_text", "it holds a NUL")])),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// Writes where a page ends.
 pub(crate) fn write_cursor(place: &impl Serialize) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).expect("a place can be written"))

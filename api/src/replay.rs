@@ -107,7 +107,7 @@ async fn room(api: &Api, webhook: &WebhookRecord) -> usize {
     let waiting = api.line.waiting(&[webhook.described.id]).await.into_iter().next().flatten();
     let few = FEW.max(2 * usize::from(webhook.described.max_in_flight));
     // In a queue that cannot be looked at there is no room.
-    let room = waiting.map_or(0, |waiting| few.saturating_sub(waiting as usize * 0));
+    let room = waiting.map_or(0, |waiting| few.saturating_sub(waiting as usize));
     room.min(MOST_PUBLISHED).min(api.settings.replays_per_second as usize)
 }
 

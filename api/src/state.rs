@@ -1,10 +1,10 @@
 //! What all handlers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use posthorn_attempt::Receivers;
 use posthorn_domain::{
-    address::AddressPolicy, id::WebhookId, keyring::KeyRing, rule::Limits, token::TokenHash,
+    address::AddressPolicy, id::WebhookId, keyring::KeyRing, rule::Limits, schema::Schemas, token::TokenHash,
 };
 use posthorn_store::{Store, WebhookRecord};
 use tokio::sync::Semaphore;
@@ -40,6 +40,8 @@ pub(crate) struct Api {
     pub(crate) line: Line,
     pub(crate) rates: Rates,
     pub(crate) receivers: Receivers,
+    /// The schemas that events published over HTTP must fit.
+    pub(crate) schemas: Mutex<Schemas>,
     /// Bounds the tests of webhooks that run.
     pub(crate) tests: Semaphore,
 }

@@ -8,6 +8,7 @@ use posthorn_domain::{
     address::AddressPolicy,
     outcome::{Outcome, Phases, UnreachableClass},
     signature,
+    trace_context::TraceContext,
 };
 use reqwest::{
     Client, Response,
@@ -42,8 +43,8 @@ pub struct Request<'a> {
     pub body: Bytes,
     /// Counted from 1.
     pub attempt: u32,
-    /// W3C Trace Context of the producer.
-    pub traceparent: Option<&'a str>,
+    /// The span that is the parent of what the receiver does.
+    pub trace: Option<&'a TraceContext>,
 }
 
 /// What a request came to.
@@ -131,9 +132,11 @@ impl Receivers {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature)
             .header("posthorn-attempt", request.attempt);
-        let traceparent = request.traceparent.filter(|text| posthorn_trace::is_traceparent(text));
-        if let Some(traceparent) = traceparent.and_then(|text| HeaderValue::from_str(text).ok()) {
-            post = post.header("traceparent", traceparent);
+        if let Some(trace) = request.trace {
+            post = post.header("traceparent", trace.traceparent());
+            if let Some(tracestate) = trace.tracestate() {
+                post = post.header("tracestate", tracestate);
+            }
         }
         post.body(request.body).send().await.map_err(failure::outcome)
     }

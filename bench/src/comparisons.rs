@@ -35,9 +35,9 @@ pub(crate) struct Compared {
     pub(crate) pairs: Vec<(Measurement, Measurement)>,
 }
 
-/// The median of the pairs' ratios, and the smallest and the largest.
+/// The median of what was measured several times, and the smallest and the largest.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Ratio {
+pub(crate) struct Spread {
     pub(crate) median: f64,
     pub(crate) min: f64,
     pub(crate) max: f64,
@@ -86,14 +86,12 @@ async fn side(
 }
 
 impl Compared {
-    pub(crate) fn ratio(&self) -> Ratio {
+    pub(crate) fn ratio(&self) -> Spread {
         let metric = |measurement: &Measurement| match self.comparison.metric {
             Metric::DeliveriesPerSecond => measurement.deliveries_per_second,
             Metric::LatencyP99 => measurement.latency_ms.p99,
         };
-        let mut ratios: Vec<_> = self.pairs.iter().map(|(a, b)| metric(b) / metric(a)).collect();
-        let median = median(&mut ratios);
-        Ratio { median, min: ratios[0], max: ratios[ratios.len() - 1] }
+        spread(self.pairs.iter().map(|(a, b)| metric(b) / metric(a)))
     }
 
     /// Whether the goal is reached, where there is one.
@@ -104,6 +102,13 @@ impl Compared {
             Metric::LatencyP99 => median <= goal,
         })
     }
+}
+
+/// The spread of these values, of which there must be one.
+pub(crate) fn spread(values: impl Iterator<Item = f64>) -> Spread {
+    let mut values: Vec<_> = values.collect();
+    let median = median(&mut values);
+    Spread { median, min: values[0], max: values[values.len() - 1] }
 }
 
 /// Sorts the values, of which there must be one, and tells the one in the middle, or the mean of two.

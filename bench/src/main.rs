@@ -3,6 +3,7 @@
 mod ceiling;
 mod comparisons;
 mod event;
+mod growth;
 mod installation;
 mod load;
 mod mover;
@@ -39,7 +40,10 @@ struct Bench {
     /// List the comparisons
     #[arg(long)]
     list: bool,
-    /// Pairs of runs for each comparison
+    /// Measure how Posthorn grows with webhooks, dispatchers and payload instead (several minutes a run)
+    #[arg(long, conflicts_with = "names")]
+    growth: bool,
+    /// Pairs of runs for each comparison; runs for each step of --growth
     #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..=100))]
     pairs: u16,
     /// Seconds that each run is measured
@@ -48,7 +52,7 @@ struct Bench {
     /// Leave the latencies at growing rates, and so the plot, out
     #[arg(long)]
     no_sweep: bool,
-    /// Where results.json, results.md and latency.svg go
+    /// Where the tables, results.json and the plots go
     #[arg(long, default_value = "target/bench", value_name = "FOLDER")]
     output: PathBuf,
     /// The posthorn binary
@@ -92,6 +96,10 @@ impl Bench {
         let times =
             Times { warm_up: Duration::from_secs(2), measured: Duration::from_secs(self.seconds.into()) };
         let runner = Runner::new(self.servers(), times).await?;
+        if self.growth {
+            println!("{}", growth::measure(&runner, self.pairs.into(), &self.output).await?);
+            return Ok(());
+        }
         let sweep = match self.no_sweep {
             true => Vec::new(),
             false => sweep::measure(&runner).await?,

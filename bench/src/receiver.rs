@@ -10,9 +10,13 @@ use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use posthorn_domain::signature::Secret;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 
-use crate::{event, setup::Kind, tally::Tally};
+use crate::{
+    event,
+    setup::{Kind, LATE},
+    tally::Tally,
+};
 
 /// Of so many signatures one is verified: all would cost as much as the rest of the receiver.
 const VERIFY_ONE_IN: u64 = 64;
@@ -103,6 +107,9 @@ async fn answer(
         return Ok(response);
     }
     current.take(&head.headers, &body, now);
+    if path.starts_with("/late") {
+        sleep(LATE).await;
+    }
     Ok(response)
 }
 

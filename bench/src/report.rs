@@ -144,7 +144,7 @@ fn median(compared: &Compared, value: impl Fn(&(Measurement, Measurement)) -> f6
     comparisons::median(&mut compared.pairs.iter().map(value).collect::<Vec<_>>())
 }
 
-fn line(text: &mut String, cells: &[String]) {
+pub(crate) fn line(text: &mut String, cells: &[String]) {
     text.push_str("| ");
     text.push_str(&cells.join(" | "));
     text.push_str(" |\n");

@@ -39,7 +39,7 @@ pub(crate) struct Times {
 impl Times {
     /// Many webhooks need longer until each has had its first delivery.
     fn warm_up(self, webhooks: usize) -> Duration {
-        self.warm_up * (1 + webhooks as u32 / 1000)
+        self.warm_up * (1 + webhooks as u32 / 5000)
     }
 }
 

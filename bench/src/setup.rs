@@ -55,6 +55,8 @@ pub(crate) struct Setup {
     pub(crate) hanging: usize,
     /// Webhooks that answer 503; those after the hanging ones.
     pub(crate) failing: usize,
+    /// Whether those that accept answer late.
+    pub(crate) is_late: bool,
     pub(crate) dispatchers: usize,
     pub(crate) load: Load,
     /// The kind of the webhooks' queues.
@@ -76,12 +78,15 @@ impl QueueType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
     Accepts,
+    AcceptsLate,
     Hangs,
     Fails,
 }
 
 pub(crate) const IN_FLIGHT: u16 = 64;
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long those that are late take to answer.
+pub(crate) const LATE: Duration = Duration::from_millis(500);
 
 impl Setup {
     /// 512-byte events, each for one of `webhooks`, as fast as they are delivered.
@@ -93,6 +98,7 @@ impl Setup {
             payload: 512,
             hanging: 0,
             failing: 0,
+            is_late: false,
             dispatchers: 1,
             load: Load::Closed { window: 1000 },
             queue_type: QueueType::Quorum,
@@ -120,6 +126,7 @@ impl Setup {
         match webhook {
             hanging if hanging < self.hanging => Manner::Hangs,
             failing if failing < self.hanging + self.failing => Manner::Fails,
+            _ if self.is_late => Manner::AcceptsLate,
             _ => Manner::Accepts,
         }
     }
@@ -127,15 +134,20 @@ impl Setup {
     /// How often an event is accepted in the end, by webhooks that accept.
     pub(crate) fn expected(&self, number: u64) -> u8 {
         let members = self.members(self.group_of_event(number));
-        members.filter(|webhook| self.manner(*webhook) == Manner::Accepts).count() as u8
+        members.filter(|webhook| self.manner(*webhook).accepts()).count() as u8
     }
 }
 
 impl Manner {
+    fn accepts(self) -> bool {
+        matches!(self, Self::Accepts | Self::AcceptsLate)
+    }
+
     /// The first part of the path of its URL.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Accepts => "accept",
+            Self::AcceptsLate => "late",
             Self::Hangs => "hang",
             Self::Fails => "fail",
         }

@@ -19,26 +19,39 @@ pub(crate) struct Usage {
     pub(crate) cpu_seconds: f64,
     /// Of one core: 1 is a whole core.
     pub(crate) cpu_share: f64,
-    /// The most memory that was resident at a time, since the process began.
+    /// The most memory that was resident at a time, since the process began; of the biggest process.
     pub(crate) peak_mb: f64,
+    /// The memory that was resident at the end; of the biggest process.
+    pub(crate) resident_mb: f64,
+    /// What went to the disk.
+    pub(crate) written_mb: f64,
 }
 
-/// CPU seconds at one time.
+/// What processes had used at one time.
 pub(crate) struct Snapshot {
     at: Instant,
-    seconds: BTreeMap<String, f64>,
+    counted: BTreeMap<String, Counted>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    cpu_seconds: f64,
+    written_mb: f64,
 }
 
 /// Linux counts CPU time in hundredths of a second, whatever the kernel's own clock is.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 pub(crate) fn snapshot(watched: &[Watched]) -> Snapshot {
-    let mut seconds = BTreeMap::new();
+    let mut counted: BTreeMap<_, Counted> = BTreeMap::new();
     for process in watched {
-        *seconds.entry(process.name.clone()).or_default() +=
-            family(process).into_iter().filter_map(cpu_seconds).sum::<f64>();
+        let sum = counted.entry(process.name.clone()).or_default();
+        for pid in family(process) {
+            sum.cpu_seconds += cpu_seconds(pid).unwrap_or_default();
+            sum.written_mb += written_mb(pid).unwrap_or_default();
+        }
     }
-    Snapshot { at: Instant::now(), seconds }
+    Snapshot { at: Instant::now(), counted }
 }
 
 /// What was used since; processes of one name are added up.
@@ -46,12 +59,21 @@ pub(crate) fn since(before: &Snapshot, watched: &[Watched]) -> BTreeMap<String, 
     let now = snapshot(watched);
     let wall = now.at.duration_since(before.at).as_secs_f64();
     let mut used = BTreeMap::new();
-    for (name, seconds) in now.seconds {
-        let cpu_seconds = seconds - before.seconds.get(&name).copied().unwrap_or_default();
-        let peaks =
-            watched.iter().filter(|process| process.name == name).filter_map(|process| peak_mb(process.pid));
-        let peak_mb = peaks.fold(0.0, f64::max);
-        used.insert(name, Usage { cpu_seconds, cpu_share: cpu_seconds / wall, peak_mb });
+    for (name, after) in now.counted {
+        let before = before.counted.get(&name).copied().unwrap_or_default();
+        let cpu_seconds = after.cpu_seconds - before.cpu_seconds;
+        let biggest = |field| {
+            let processes = watched.iter().filter(|process| process.name == name);
+            processes.filter_map(|process| memory_mb(process.pid, field)).fold(0.0, f64::max)
+        };
+        let usage = Usage {
+            cpu_seconds,
+            cpu_share: cpu_seconds / wall,
+            peak_mb: biggest("VmHWM:"),
+            resident_mb: biggest("VmRSS:"),
+            written_mb: after.written_mb - before.written_mb,
+        };
+        used.insert(name, usage);
     }
     used
 }
@@ -73,8 +95,16 @@ fn cpu_seconds(pid: u32) -> Option<f64> {
     Some((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
 
-fn peak_mb(pid: u32) -> Option<f64> {
+/// A field of proc_pid_status(5).
+fn memory_mb(pid: u32, field: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+}
+
+/// Only the process's own user and root may read it.
+fn written_mb(pid: u32) -> Option<f64> {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    let bytes = io.lines().find_map(|line| line.strip_prefix("write_bytes: "))?;
+    bytes.parse::<f64>().ok().map(|bytes| bytes / 1e6)
 }

@@ -16,6 +16,7 @@ use posthorn_domain::{
     event::Rejection,
     id::WebhookId,
     journal::{Entry, Rejected},
+    trace_context::TraceContext,
 };
 use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, confirm::Publication, v1};
 use prost::Message as _;
@@ -30,6 +31,7 @@ const FIRST_ATTEMPT_AT: &str = "posthorn-first-attempt-at";
 /// The name under which RabbitMQ itself can note the time.
 const PUBLISHED_AT: &str = "timestamp_in_ms";
 const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
 const DELIVERY_COUNT: &str = "x-delivery-count";
 
 /// Marks what Posthorn itself publishes among events. It keeps others from taking our event types by
@@ -72,8 +74,8 @@ pub struct DeliveryHeaders {
     pub received_at: Option<Timestamp>,
     /// When the first attempt of this epoch began; missing on the first.
     pub first_attempt_at: Option<Timestamp>,
-    /// W3C Trace Context: of the event's routing, or of the producer.
-    pub traceparent: Option<String>,
+    /// The parent of the attempts: the event's routing, or the producer's span.
+    pub trace: Option<TraceContext>,
 }
 
 impl Message {
@@ -124,7 +126,7 @@ impl DeliveryHeaders {
             published_at: time(table, PUBLISHED_AT),
             received_at: time(table, RECEIVED_AT),
             first_attempt_at: time(table, FIRST_ATTEMPT_AT),
-            traceparent: text(table, TRACEPARENT),
+            trace: TraceContext::read(text(table, TRACEPARENT), text(table, TRACESTATE)),
         }
     }
 
@@ -141,7 +143,10 @@ impl DeliveryHeaders {
         put(PUBLISHED_AT, self.published_at.map(millis));
         put(RECEIVED_AT, self.received_at.map(millis));
         put(FIRST_ATTEMPT_AT, self.first_attempt_at.map(millis));
-        put(TRACEPARENT, self.traceparent.clone().map(|text| AMQPValue::LongString(text.into())));
+        let text = |text: &str| AMQPValue::LongString(text.into());
+        let trace = self.trace.as_ref();
+        put(TRACEPARENT, trace.map(|trace| text(trace.traceparent())));
+        put(TRACESTATE, trace.and_then(TraceContext::tracestate).map(text));
         table
     }
 }
@@ -285,7 +290,10 @@ mod tests {
             published_at: Some("2026-11-23T09:30:00.120Z".parse().unwrap()),
             received_at: Some("2026-11-23T09:30:00.123Z".parse().unwrap()),
             first_attempt_at: Some("2026-11-23T09:30:01Z".parse().unwrap()),
-            traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+            trace: TraceContext::read(
+                Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+                Some("rojo=1".into()),
+            ),
         };
         assert_eq!(DeliveryHeaders::read(&headers.write()), headers);
         assert_eq!(DeliveryHeaders::read(&FieldTable::default()), DeliveryHeaders::default());

@@ -197,7 +197,8 @@ pub(crate) struct RoutingSettings {
 /// What the dispatcher alone needs.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeliverySettings {
-    /// The most deliveries of rounds, the quick way, that a dispatcher holds at a time
+    /// The most deliveries of rounds, the quick way, that a dispatcher holds at a time, besides attempts
+    /// that take longer than a second
     #[arg(long, env = "POSTHORN_DISPATCHER_PREFETCH", default_value = "2048", value_name = "N")]
     pub(crate) dispatcher_prefetch: NonZeroU16,
     /// Channels over which the webhooks' consumers are spread

@@ -15,7 +15,7 @@ provide_images() {
 }
 
 # Prints the image of a service of the compose file.
-image_of() { compose config | sed -n "/^  $1:\$/,/^  [a-z]/s/^    image: //p" | head -n 1; }
+image_of() { COMPOSE_PROFILES=observability compose config | sed -n "/^  $1:\$/,/^  [a-z]/s/^    image: //p" | head -n 1; }
 
 has_image() { [[ -z $(docker image inspect --format '{{index .Config.Labels "posthorn.standin"}}' "$1" 2>&1) ]]; }
 pull() { registry_answers && docker pull --quiet "$1"; }

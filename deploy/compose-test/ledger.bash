@@ -22,6 +22,9 @@ received() {
         sed -nE 's/.*"path":"(\/w[0-9]+)","id":"(evt-[0-9]+)".*/\1 \2/p'
 }
 
+# True once some webhook has got the event $1, if that is not long ago.
+has_arrived() { docker logs --tail 20000 "$(container_of ledger)" 2>/dev/null | grep "\"id\":\"$1\"" >/dev/null; }
+
 # Prints the numbers of requests and of distinct pairs.
 count_received() { received | sort | uniq -c | awk '{ requests += $1; pairs += 1 } END { print requests + 0, pairs + 0 }'; }
 

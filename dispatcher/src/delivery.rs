@@ -1,6 +1,7 @@
 //! Deliveries: from a message to an attempt, and from its outcome to what follows.
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -306,7 +307,7 @@ impl Dispatcher {
         }
         let _running = metrics::attempt_started();
         let event_id = &delivery.letter.event_id;
-        let parent = delivery.headers.traceparent.as_deref();
+        let parent = delivery.headers.trace.as_ref();
         let told = posthorn_trace::Attempt {
             event_id,
             webhook_id: target.id(),
@@ -314,10 +315,19 @@ impl Dispatcher {
             host: target.host(),
         };
         let span = posthorn_trace::attempt(told, parent);
-        let own = span.as_ref().and_then(Span::traceparent);
+        let own = span.as_ref().and_then(Span::context);
         let body = delivery.letter.body.clone();
-        let request = Request { event_id, body, attempt, traceparent: own.as_deref().or(parent) };
-        let answer = self.receivers.send(target, request).await;
+        let request = Request { event_id, body, attempt, trace: own.as_ref().or(parent) };
+        let mut sending = pin!(self.receivers.send(target, request));
+        let answer = match timeout(PROMPT, &mut sending).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if let Held::Part(part) = &delivery.held {
+                    part.takes_long();
+                }
+                sending.await
+            }
+        };
         if let Some(span) = span {
             span.end_attempt(&answer.outcome);
         }

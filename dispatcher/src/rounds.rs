@@ -26,7 +26,8 @@ use crate::{
 /// webhooks' queues, where each is found out by itself.
 const MOST_RETURNS: u32 = 3;
 
-/// Takes rounds until the session ends or `halt`, with at most `held` deliveries in hand.
+/// Takes rounds until the session ends or `halt`, with at most `held` deliveries in hand besides those
+/// whose attempts take long.
 pub(crate) async fn run(
     session: &Arc<Session>,
     channel: &Arc<ConsumerChannel>,
@@ -55,8 +56,8 @@ pub(crate) async fn run(
 /// One of a round's deliveries.
 pub(crate) struct Part {
     slip: Arc<Slip>,
-    /// It counts among those that are held until it is done.
-    _place: OwnedSemaphorePermit,
+    /// It counts among those that are held until it is done, or its attempt takes long.
+    place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 /// What is left of a round. Its message is acknowledged once every delivery is done; until then what
@@ -89,6 +90,16 @@ impl Slip {
 }
 
 impl Part {
+    fn new(slip: &Arc<Slip>, place: OwnedSemaphorePermit) -> Self {
+        Self { slip: slip.clone(), place: Mutex::new(Some(place)) }
+    }
+
+    /// The attempt runs and takes long: it counts among those that run, no longer among those held, so
+    /// that receivers that hang hold up nobody else's rounds.
+    pub(crate) fn takes_long(&self) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The delivery is done, after this attempt if there was one. With the last, the round is: tells
     /// which attempts need not be remembered any longer.
     pub(crate) fn done(&self, attempt: Option<Key>) -> Vec<Key> {
@@ -116,13 +127,13 @@ impl Line {
             let headers = DeliveryHeaders {
                 published_at: event.published_at,
                 received_at: Some(event.received_at),
-                traceparent: event.traceparent,
+                trace: event.trace,
                 ..DeliveryHeaders::default()
             };
             for id in event.webhook_ids {
                 let place = places.split(1).expect("there is one for each delivery");
                 let (letter, headers, held) =
-                    (letter.clone(), headers.clone(), Held::Part(Part { slip: slip.clone(), _place: place }));
+                    (letter.clone(), headers.clone(), Held::Part(Part::new(&slip, place)));
                 self.start_part(id, Delivery { letter, headers, returns: 0, held }, message.returns, now);
             }
         }

@@ -2,14 +2,19 @@
 //!
 //! Each rule is filed under what it names: its projects, else its companies, else "all"; and there
 //! under its event types (`shelves`). Where many rules lie in one such place, those with a pattern
-//! are filed under a condition that they need (`conditions`). Equal patterns are there once (`trees`). What is found in the places of an
-//! event is then asked itself by the plain evaluator, so that the index decides only what is looked
-//! at. The event's data is read only when something found there needs it, and only the fields in use.
+//! are filed under a condition that they need (`conditions`). What is filed is a *wish*: the webhook,
+//! and what its rule asks beyond the place (`wish`); equal ones of that are there once (`rests`). The
+//! wishes found in the places of an event are then asked by the plain evaluator, so that the index
+//! decides only what is looked at. The event's data is read only when something found there needs it,
+//! and only the fields in use.
+//!
+//! With many rules the time goes into fetching from memory what no other event has met lately. So what
+//! an event must meet is little and lies together.
 //!
 //! There are two copies of what is read (`copies`): one answers while the other is changed. The rules
 //! themselves are there once.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
 
@@ -24,19 +29,19 @@ mod lookup;
 mod networks;
 mod posting;
 mod ranges;
+mod rests;
 mod shelf;
 mod shelves;
-mod trees;
 mod type_numbers;
 mod types;
+mod wish;
 
 use copies::Copies;
 use filed::Filed;
 pub use lookup::Body;
 use lookup::Lookup;
-use posting::Posting;
+use rests::Rests;
 use shelves::Shelves;
-use trees::Trees;
 use type_numbers::TypeNumbers;
 
 /// Rules of many webhooks, by what they name. Reading waits for nobody.
@@ -51,7 +56,14 @@ pub struct Index {
 struct Ledger {
     filed: filed::ByWebhook,
     types: TypeNumbers,
-    trees: Trees,
+    rests: Rests,
+}
+
+/// A change of one rule. All rules of a webhook are removed before the first new one is put, since equal
+/// wishes of one webhook lie in a place once.
+enum Step {
+    Remove(Arc<Filed>),
+    Put(Arc<Filed>),
 }
 
 impl Index {
@@ -70,30 +82,24 @@ impl Index {
     /// all at once.
     pub fn apply<'r>(&self, changes: impl IntoIterator<Item = (WebhookId, &'r [Rule])>) {
         let mut ledger = self.ledger();
-        let Ledger { filed, types, trees } = &mut *ledger;
-        let mut old = Vec::new();
-        let mut new = Vec::new();
+        let Ledger { filed, types, rests } = &mut *ledger;
+        let mut steps = Vec::new();
         for (id, rules) in changes {
-            old.extend(filed.take(id));
-            for rule in rules {
-                let rule = filed.put(Filed::new(id, rule, types, trees));
-                new.push(rule);
-            }
+            steps.extend(filed.take(id).into_iter().map(Step::Remove));
+            let rules = rules.iter().map(|rule| Filed::new(id, rule, types, rests));
+            steps.extend(rules.map(|rule| Step::Put(filed.put(rule))));
         }
         self.copies.change(|shelves| {
             types.added().for_each(|(number, pattern)| shelves.add_type(number, pattern));
-            new.iter().for_each(|rule| shelves.put(rule));
-            old.iter().for_each(|rule| shelves.remove(rule));
+            steps.iter().for_each(|step| step.take(shelves));
         });
         types.settle();
-        drop(new);
+        let old: Vec<_> = steps.into_iter().filter_map(Step::removed).collect();
         let unused = types.release(&old);
         if !unused.is_empty() {
             self.copies.change(|shelves| unused.iter().for_each(|number| shelves.remove_type(*number)));
         }
-        let patterns = old.iter().filter_map(|rule| rule.pattern.clone()).collect();
-        drop(old);
-        trees.release(patterns);
+        rests.release(old.into_iter().filter_map(|rule| rule.wish.rest.clone()).collect());
     }
 
     /// The webhooks that want the event, each once, in the order of their ids; without the one that it
@@ -118,6 +124,22 @@ impl Index {
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().expect("a change has panicked: the index cannot be trusted")
+    }
+}
+
+impl Step {
+    fn take(&self, shelves: &mut Shelves) {
+        match self {
+            Self::Remove(rule) => shelves.remove(rule),
+            Self::Put(rule) => shelves.put(rule),
+        }
+    }
+
+    fn removed(self) -> Option<Arc<Filed>> {
+        match self {
+            Self::Remove(rule) => Some(rule),
+            Self::Put(_) => None,
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod statistics;
 pub mod status;
 mod time;
 pub mod token;
+pub mod trace_context;
 pub mod webhook;
 
 pub use posthorn_proto::told;

@@ -7,7 +7,7 @@ const LONGEST_VALUE: usize = 80;
 
 /// What is wrong with one place in a list of rules, or in a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{pointer}: {message}; found {value}")]
+#[error("{}{message}; found {value}", before(.pointer))]
 pub struct Problem {
     /// JSON Pointer (RFC 6901) to the place; empty for the whole.
     pub pointer: String,
@@ -41,7 +41,12 @@ pub(crate) fn below(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
+fn before(pointer: &str) -> String {
+    if pointer.is_empty() { String::new() } else { format!("{pointer}: ") }
+}
+
 fn shortened(value: &str) -> String {
+    let value = value.trim();
     match value.char_indices().nth(LONGEST_VALUE) {
         Some((end, _)) => format!("{}…", &value[..end]),
         None => value.to_owned(),

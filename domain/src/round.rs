@@ -10,7 +10,7 @@ use posthorn_proto::v1;
 use prost::Message;
 use uuid::Uuid;
 
-use crate::{id::WebhookId, time};
+use crate::{id::WebhookId, time, trace_context::TraceContext};
 
 /// The most deliveries of a round.
 pub const MOST_DELIVERIES: usize = 50;
@@ -27,8 +27,8 @@ pub struct RoundEvent {
     pub received_at: Timestamp,
     /// When it was published, if it tells.
     pub published_at: Option<Timestamp>,
-    /// W3C Trace Context: of its routing, or of the producer.
-    pub traceparent: Option<String>,
+    /// The parent of its attempts: its routing, or the producer's span.
+    pub trace: Option<TraceContext>,
     /// The webhooks.
     pub webhook_ids: Vec<WebhookId>,
 }
@@ -62,14 +62,20 @@ pub fn divide(events: Vec<RoundEvent>) -> Vec<Vec<RoundEvent>> {
 
 /// Writes a round for the broker.
 pub fn encode(events: Vec<RoundEvent>) -> Bytes {
-    let events = events.into_iter().map(|event| v1::RoundEvent {
-        message: event.message,
+    v1::Round { events: events.into_iter().map(write).collect() }.encode_to_vec().into()
+}
+
+fn write(event: RoundEvent) -> v1::RoundEvent {
+    let trace = event.trace.as_ref();
+    let tracestate = trace.and_then(TraceContext::tracestate);
+    v1::RoundEvent {
         received_at: Some(time::write(event.received_at)),
         published_at: event.published_at.map(time::write),
-        traceparent: event.traceparent.unwrap_or_default(),
+        traceparent: trace.map(TraceContext::traceparent).unwrap_or_default().to_owned(),
+        tracestate: tracestate.unwrap_or_default().to_owned(),
         webhook_ids: event.webhook_ids.iter().flat_map(|id| *id.0.as_bytes()).collect(),
-    });
-    v1::Round { events: events.collect() }.encode_to_vec().into()
+        message: event.message,
+    }
 }
 
 /// Reads a round.
@@ -89,7 +95,7 @@ fn read(event: v1::RoundEvent) -> Result<RoundEvent, BadRound> {
     Ok(RoundEvent {
         received_at: time::read(event.received_at).map_err(BadRound)?,
         published_at: event.published_at.map(|at| time::read(Some(at))).transpose().map_err(BadRound)?,
-        traceparent: Some(event.traceparent).filter(|text| !text.is_empty()),
+        trace: TraceContext::read(Some(event.traceparent), Some(event.tracestate)),
         webhook_ids: ids.iter().map(|id| WebhookId(Uuid::from_bytes(*id))).collect(),
         message: event.message,
     })
@@ -104,9 +110,14 @@ mod tests {
             message: vec![name; bytes].into(),
             received_at: "2026-11-23T09:30:00.123Z".parse().unwrap(),
             published_at: name.is_multiple_of(2).then(|| "2026-11-23T09:30:00.120Z".parse().unwrap()),
-            traceparent: name.is_multiple_of(2).then(|| "00-0af7651916cd43dd8448eb211c80319c".to_owned()),
+            trace: name.is_multiple_of(2).then(trace),
             webhook_ids: (0..webhooks as u128).map(|number| WebhookId(Uuid::from_u128(number))).collect(),
         }
+    }
+
+    fn trace() -> TraceContext {
+        let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned();
+        TraceContext::read(Some(traceparent), Some("rojo=1".to_owned())).unwrap()
     }
 
     /// Of each round, the events' names with their numbers of deliveries.

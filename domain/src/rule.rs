@@ -38,7 +38,7 @@ impl Default for Limits {
 impl Limits {
     /// The highest that an operator can set. What was saved within them is read within these.
     pub const HIGHEST: Self =
-        Self { rules: 20, types: 10_000, ids: 100_000, pattern: pattern::Limits::HIGHEST };
+        Self { rules: 200, types: 10_000, ids: 100_000, pattern: pattern::Limits::HIGHEST };
 }
 
 /// One rule. See the module for what its lists mean.

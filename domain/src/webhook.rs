@@ -16,7 +16,7 @@ pub struct Webhook {
     pub id: WebhookId,
     /// Where deliveries go.
     pub url: String,
-    /// Which events it wants.
+    /// Which events it wants, for those who match; the dispatcher gets none.
     pub rules: Vec<Rule>,
     /// Whether it gets any.
     pub state: State,

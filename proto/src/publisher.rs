@@ -97,18 +97,24 @@ impl Publisher {
     /// [`PublishError::Unconfirmed`] if there was no confirm within 30 seconds, and
     /// [`PublishError::TooLong`].
     pub async fn publish(&self, event: &Event) -> Result<(), PublishError> {
-        self.publish_traced(event, None).await
+        self.publish_traced(event, None, None).await
     }
 
-    /// The same as a part of a trace: `traceparent`, as W3C Trace Context writes it, is the parent of
-    /// what Posthorn and the receivers do with the event.
+    /// The same as a part of a trace: `traceparent` and `tracestate`, as W3C Trace Context writes them,
+    /// name the parent of what Posthorn and the receivers do with the event.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
-    pub async fn publish_traced(&self, event: &Event, traceparent: Option<&str>) -> Result<(), PublishError> {
+    pub async fn publish_traced(
+        &self,
+        event: &Event,
+        traceparent: Option<&str>,
+        tracestate: Option<&str>,
+    ) -> Result<(), PublishError> {
         let deadline = Instant::now() + PUBLISH_TIMEOUT;
         let (confirmed, answer) = oneshot::channel();
-        let request = Request { event: self.publication(event, traceparent)?, deadline, confirmed };
+        let event = self.publication(event, headers(traceparent, tracestate))?;
+        let request = Request { event, deadline, confirmed };
         let published = async {
             self.requests.send(request).await.ok()?;
             answer.await.ok()
@@ -124,14 +130,14 @@ impl Publisher {
         failure.as_ref().map(|failure| format!(" ({failure})")).unwrap_or_default()
     }
 
-    fn publication(&self, event: &Event, traceparent: Option<&str>) -> Result<Publication, PublishError> {
+    fn publication(&self, event: &Event, headers: FieldTable) -> Result<Publication, PublishError> {
         let short = |text: &str, field| ShortString::try_new(text).map_err(|_| PublishError::TooLong(field));
         let properties = BasicProperties::default()
             .with_delivery_mode(2)
             .with_content_type(CONTENT_TYPE.into())
             .with_type(EVENT_TYPE.into())
             .with_message_id(short(&event.id, "id")?)
-            .with_headers(headers(traceparent));
+            .with_headers(headers);
         Ok(Publication {
             exchange: self.exchange.clone(),
             routing_key: short(&event.r#type, "type")?,
@@ -143,12 +149,14 @@ impl Publisher {
 }
 
 /// When it is published, under the name that RabbitMQ itself uses, and the trace.
-fn headers(traceparent: Option<&str>) -> FieldTable {
+fn headers(traceparent: Option<&str>, tracestate: Option<&str>) -> FieldTable {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut headers = FieldTable::default();
     headers.insert("timestamp_in_ms".into(), AMQPValue::LongLongInt(since_epoch.as_millis() as i64));
-    if let Some(traceparent) = traceparent {
-        headers.insert("traceparent".into(), AMQPValue::LongString(traceparent.into()));
+    for (name, value) in [("traceparent", traceparent), ("tracestate", tracestate)] {
+        if let Some(value) = value {
+            headers.insert(name.into(), AMQPValue::LongString(value.into()));
+        }
     }
     headers
 }

@@ -1,5 +1,5 @@
 //! What one recorder of all does once in a while: partitions, old statistics, expired secrets and
-//! mails, queues of deleted webhooks.
+//! mails, queues of deleted webhooks, a look at retries that are due.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use posthorn_store::{Store, StoreError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::Settings;
+use crate::{Settings, retries::Lateness};
 
 const EVERY: Duration = Duration::from_secs(30);
 /// For so long a mail is tried again.
@@ -21,8 +21,9 @@ const UNBOUND_FOR: Duration = Duration::from_secs(5);
 /// Tidies up until the session ends or `halt`.
 pub(crate) async fn run(session: &Arc<Session>, store: &Store, settings: Settings, halt: &CancellationToken) {
     let tidying = async {
+        let mut lateness = Lateness::default();
         loop {
-            if let Err(error) = tidy(session, store, settings).await {
+            if let Err(error) = tidy(session, store, settings, &mut lateness).await {
                 tracing::warn!("cannot tidy up: {}", told(&error));
             }
             sleep(EVERY).await;
@@ -35,8 +36,19 @@ pub(crate) async fn run(session: &Arc<Session>, store: &Store, settings: Setting
     }
 }
 
-async fn tidy(session: &Session, store: &Store, settings: Settings) -> Result<(), StoreError> {
-    let Some(janitor) = store.janitor().await? else { return Ok(()) };
+async fn tidy(
+    session: &Session,
+    store: &Store,
+    settings: Settings,
+    lateness: &mut Lateness,
+) -> Result<(), StoreError> {
+    let Some(janitor) = store.janitor().await? else {
+        lateness.is_told_by_another();
+        return Ok(());
+    };
+    if let Err(error) = lateness.look(&janitor).await {
+        tracing::warn!("cannot look for late retries: {}", told(&error));
+    }
     match janitor.maintain_partitions(Timestamp::now(), settings.retention).await {
         Ok(dropped) => {
             dropped.iter().for_each(|name| tracing::info!("dropped the partition {name}: it is too old"))

@@ -8,6 +8,7 @@ mod journal;
 mod mail;
 mod metrics;
 mod notify;
+mod retries;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,7 @@
 //! All that the recorder counts: one function for each thing that happens.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use posthorn_domain::{journal::Entry, notification::Kind, webhook::DisabledReason};
@@ -10,6 +12,11 @@ pub(crate) fn describe() {
         "posthorn_journal_lag_seconds",
         Unit::Seconds,
         "Age of the oldest entry of the last transaction"
+    );
+    describe_gauge!(
+        "posthorn_retry_overdue_seconds",
+        Unit::Seconds,
+        "For how long the oldest retry that is due has not been made"
     );
     describe_histogram!("posthorn_transaction_entries", Unit::Count, "Journal entries in a transaction");
     describe_counter!("posthorn_notifications_total", "Notifications published as events, by kind");
@@ -26,6 +33,10 @@ pub(crate) fn recorded(entries: &[Entry]) {
         let lag = Timestamp::now().duration_since(oldest).as_secs_f64();
         gauge!("posthorn_journal_lag_seconds").set(lag.max(0.0));
     }
+}
+
+pub(crate) fn oldest_retry(overdue: Duration) {
+    gauge!("posthorn_retry_overdue_seconds").set(overdue.as_secs_f64());
 }
 
 pub(crate) fn webhook_disabled(reason: DisabledReason) {

@@ -11,6 +11,7 @@ use posthorn_domain::{
     event_type::{RESERVED, is_reserved},
     journal::{Entry, Routed},
     round::{self, RoundEvent},
+    trace_context::TraceContext,
 };
 use posthorn_trace::Span;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -101,12 +102,12 @@ impl Routing {
         let webhook_ids = directory.wanting(event, received_at);
         let published_at = message.headers.published_at.map(|at| at.min(received_at));
         metrics::event_received(webhook_ids.len(), published_at.map(|at| received_at.duration_since(at)));
-        let traceparent = self.begin_span(event, message.headers.traceparent, webhook_ids.len());
+        let trace = self.begin_span(event, message.headers.trace, webhook_ids.len());
         self.events.push(RoundEvent {
             message: message.body.clone(),
             received_at,
             published_at,
-            traceparent,
+            trace,
             webhook_ids: webhook_ids.clone(),
         });
         Entry::Routed(Routed { message: message.body, received_at, webhook_ids })
@@ -116,15 +117,20 @@ impl Routing {
 impl Routing {
     /// Begins a span for the event's routing, if traces are on, and tells whose children its attempts
     /// are.
-    fn begin_span(&mut self, event: &Event, publishers: Option<String>, webhooks: usize) -> Option<String> {
-        let Some(mut span) = posthorn_trace::routing(&event.id, &event.event_type, publishers.as_deref())
+    fn begin_span(
+        &mut self,
+        event: &Event,
+        publishers: Option<TraceContext>,
+        webhooks: usize,
+    ) -> Option<TraceContext> {
+        let Some(mut span) = posthorn_trace::routing(&event.id, &event.event_type, publishers.as_ref())
         else {
             return publishers;
         };
         span.wanted_by(webhooks);
-        let traceparent = span.traceparent();
+        let trace = span.context();
         self.spans.push(span);
-        traceparent
+        trace
     }
 }
 

@@ -96,18 +96,29 @@ $$;
 -- Writes a change into the audit log, whoever makes it: who that is, stands in posthorn.actor.
 CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    actor jsonb := coalesce(nullif(current_setting('posthorn.actor', true), '')::jsonb, '{}');
+    actor  jsonb := coalesce(nullif(current_setting('posthorn.actor', true), '')::jsonb, '{}');
+    was    jsonb := without_secrets(to_jsonb(OLD));
+    is_now jsonb := without_secrets(to_jsonb(NEW));
+    entry  jsonb := coalesce(is_now, was);
+    id     text  := CASE WHEN TG_NARGS = 2 THEN TG_ARGV[1] || replace(entry ->> 'id', '-', '')
+                    ELSE concat_ws('/', entry ->> 'company_id', entry ->> 'id', entry ->> 'type') END;
 BEGIN
     INSERT INTO audit_log (token_id, actor, request_id, action, subject, subject_id, before, after)
     VALUES ((actor ->> 'token_id')::uuid, coalesce(actor ->> 'name', 'posthorn'), actor ->> 'request_id',
-            coalesce(actor ->> 'action', TG_ARGV[0] || '.' || lower(TG_OP)), TG_ARGV[0], TG_ARGV[1] || replace(NEW.id::text, '-', ''),
-            CASE WHEN TG_OP = 'UPDATE' THEN without_secrets(to_jsonb(OLD)) END, without_secrets(to_jsonb(NEW)));
+            coalesce(actor ->> 'action', TG_ARGV[0] || '.' || lower(TG_OP)), TG_ARGV[0], id, was, is_now);
     RETURN NULL;
 END $$;
 CREATE TRIGGER audit AFTER INSERT OR UPDATE ON webhooks
     FOR EACH ROW EXECUTE FUNCTION audit('webhook', 'whk_');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE ON tokens
     FOR EACH ROW EXECUTE FUNCTION audit('token', 'tok_');
+-- Of the catalogue only what a person changes; what was seen is added without an actor.
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON event_types
+    FOR EACH ROW WHEN (current_setting('posthorn.actor', true) <> '') EXECUTE FUNCTION audit('event_type');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON companies
+    FOR EACH ROW WHEN (current_setting('posthorn.actor', true) <> '') EXECUTE FUNCTION audit('company');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON projects
+    FOR EACH ROW WHEN (current_setting('posthorn.actor', true) <> '') EXECUTE FUNCTION audit('project');
 
 -- Requests that create something, by their Idempotency-Key: repeated ones get the first one's answer.
 CREATE TABLE idempotency_keys (

@@ -4,9 +4,12 @@
 //! order of their keys, a page at a time, those after the last key of the page before.
 
 use serde_json::{Value, value::RawValue};
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 
-use crate::error::StoreError;
+use crate::{actor::Actor, connect::Store, error::StoreError};
 
 mod companies;
 mod event_types;
@@ -88,6 +91,19 @@ fn listing() -> impl FnOnce(tokio_postgres::Error) -> StoreError {
     StoreError::query("list the catalogue")
 }
 
-fn changing() -> impl FnOnce(tokio_postgres::Error) -> StoreError {
-    StoreError::query("change the catalogue")
+/// Makes a change that the audit log ascribes to the actor, with one statement.
+async fn change(
+    store: &Store,
+    actor: &Actor,
+    statement: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, StoreError> {
+    let mut client = store.client().await?;
+    let changed = async {
+        let transaction = actor.begin(&mut client).await?;
+        let rows = transaction.query(statement, values).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    };
+    changed.await.map_err(StoreError::query("change the catalogue"))
 }

@@ -14,7 +14,7 @@ const JANITOR_LOCK: i64 = 0x7057_4852_0003;
 /// closed when this is dropped.
 pub struct Janitor<'a> {
     store: &'a Store,
-    client: ClientWrapper,
+    pub(crate) client: ClientWrapper,
 }
 
 impl Store {

@@ -204,7 +204,7 @@ impl Store {
                           examined = examined + $5, found = found + $6, published = published + $7,
                           state = $8, error = $9, finished_at = CASE WHEN $8 <> 'running' THEN now() END,
                           updated_at = now(), claimed_until = now() + $10 * interval '1 second'
-                      WHERE id = $1 AND claimed_by = $2";
+                      WHERE id = $1 AND claimed_by = $2 AND state = 'running'";
         let (state, error) = match &progress.ended {
             None => ("running", None),
             Some(Ok(())) => ("finished", None),

@@ -114,6 +114,11 @@ impl Client {
         self.send("POST", path, None, b"").await
     }
 
+    /// PUT with a JSON body.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send("PUT", path, Some("application/json"), body.to_string().as_bytes()).await
+    }
+
     /// PATCH with a JSON merge patch.
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.send("PATCH", path, Some("application/merge-patch+json"), body.to_string().as_bytes()).await

@@ -1,4 +1,4 @@
-//! W3C Trace Context, version 00: `00-<32 hex>-<16 hex>-<2 hex>`.
+//! Between OpenTelemetry's contexts and ours.
 
 use opentelemetry::{
     Context,
@@ -6,44 +6,55 @@ use opentelemetry::{
     trace::{SpanContext, TraceContextExt},
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use posthorn_domain::trace_context::TraceContext;
 
 const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
 
-/// Whether the text has the form of a `traceparent`.
-pub fn is_traceparent(text: &str) -> bool {
-    text.len() == 55 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+/// The context that has this span as its parent; an empty one without.
+pub(crate) fn read(parent: Option<&TraceContext>) -> Context {
+    match parent {
+        Some(parent) => TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(parent)),
+        None => Context::new(),
+    }
 }
 
-/// The context that a `traceparent` names; an empty one if it names none.
-pub(crate) fn read(traceparent: Option<&str>) -> Context {
-    TraceContextPropagator::new().extract_with_context(&Context::new(), &Header(traceparent.map(Into::into)))
-}
-
-/// The `traceparent` of a span.
-pub(crate) fn write(span: &SpanContext) -> Option<String> {
-    let mut header = Header(None);
+/// What names a span to others.
+pub(crate) fn write(span: &SpanContext) -> Option<TraceContext> {
+    let mut headers = Written::default();
     let context = Context::new().with_remote_span_context(span.clone());
-    TraceContextPropagator::new().inject_context(&context, &mut header);
-    header.0
+    TraceContextPropagator::new().inject_context(&context, &mut headers);
+    TraceContext::read(headers.traceparent, headers.tracestate)
 }
 
-/// The one header that we carry.
-struct Header(Option<String>);
+struct Headers<'a>(&'a TraceContext);
 
-impl Extractor for Header {
+impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.as_deref().filter(|_| key == TRACEPARENT)
+        match key {
+            TRACEPARENT => Some(self.0.traceparent()),
+            TRACESTATE => self.0.tracestate(),
+            _ => None,
+        }
     }
 
     fn keys(&self) -> Vec<&str> {
-        vec![TRACEPARENT]
+        vec![TRACEPARENT, TRACESTATE]
     }
 }
 
-impl Injector for Header {
+#[derive(Default)]
+struct Written {
+    traceparent: Option<String>,
+    tracestate: Option<String>,
+}
+
+impl Injector for Written {
     fn set(&mut self, key: &str, value: String) {
-        if key == TRACEPARENT {
-            self.0 = Some(value);
+        match key {
+            TRACEPARENT => self.traceparent = Some(value),
+            TRACESTATE => self.tracestate = Some(value),
+            _ => {}
         }
     }
 }
@@ -52,19 +63,22 @@ impl Injector for Header {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_traceparent_reads_back() {
-        let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert!(is_traceparent(text));
-        assert_eq!(write(read(Some(text)).span().span_context()).as_deref(), Some(text));
+    fn context(tracestate: Option<&str>) -> TraceContext {
+        let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned();
+        TraceContext::read(Some(traceparent), tracestate.map(Into::into)).unwrap()
     }
 
     #[test]
-    fn what_is_none_is_no_parent() {
-        for text in [None, Some(""), Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"), Some("zz")]
-        {
-            assert!(!read(text).span().span_context().is_valid(), "{text:?}");
+    fn a_context_reads_back() {
+        for tracestate in [None, Some("congo=t61rcWkgMzE,rojo=1")] {
+            let context = context(tracestate);
+            assert_eq!(write(read(Some(&context)).span().span_context()), Some(context));
         }
-        assert!(!is_traceparent("00-0af7651916cd43dd8448eb211c80319c"));
+    }
+
+    #[test]
+    fn none_is_no_parent() {
+        assert!(!read(None).span().span_context().is_valid());
+        assert_eq!(write(&SpanContext::empty_context()), None);
     }
 }

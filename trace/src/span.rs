@@ -5,7 +5,7 @@ use opentelemetry::{
     trace::{Span as _, SpanKind, Status, Tracer},
 };
 use opentelemetry_sdk::trace::SdkTracer;
-use posthorn_domain::{id::WebhookId, outcome::Outcome};
+use posthorn_domain::{id::WebhookId, outcome::Outcome, trace_context::TraceContext};
 
 use crate::{context, export::TRACER};
 
@@ -25,7 +25,7 @@ pub struct Attempt<'a> {
 }
 
 /// Begins the span of an event's routing, a child of the publisher's; `None` while traces are off.
-pub fn routing(event_id: &str, event_type: &str, traceparent: Option<&str>) -> Option<Span> {
+pub fn routing(event_id: &str, event_type: &str, parent: Option<&TraceContext>) -> Option<Span> {
     let tracer = TRACER.get()?;
     let attributes = vec![
         KeyValue::new("messaging.system", "rabbitmq"),
@@ -33,11 +33,11 @@ pub fn routing(event_id: &str, event_type: &str, traceparent: Option<&str>) -> O
         KeyValue::new("messaging.message.id", event_id.to_owned()),
         KeyValue::new("posthorn.event.type", event_type.to_owned()),
     ];
-    Some(begin(tracer, "route", SpanKind::Consumer, attributes, traceparent))
+    Some(begin(tracer, "route", SpanKind::Consumer, attributes, parent))
 }
 
 /// Begins the span of an attempt, a child of the routing; `None` while traces are off.
-pub fn attempt(attempt: Attempt<'_>, traceparent: Option<&str>) -> Option<Span> {
+pub fn attempt(attempt: Attempt<'_>, parent: Option<&TraceContext>) -> Option<Span> {
     let tracer = TRACER.get()?;
     let Attempt { event_id, webhook_id, number, host } = attempt;
     let mut attributes = vec![
@@ -47,7 +47,7 @@ pub fn attempt(attempt: Attempt<'_>, traceparent: Option<&str>) -> Option<Span> 
         KeyValue::new("posthorn.attempt", i64::from(number)),
     ];
     attributes.extend(host.map(|host| KeyValue::new("server.address", host.to_owned())));
-    Some(begin(tracer, "attempt", SpanKind::Client, attributes, traceparent))
+    Some(begin(tracer, "attempt", SpanKind::Client, attributes, parent))
 }
 
 fn begin(
@@ -55,15 +55,15 @@ fn begin(
     name: &'static str,
     kind: SpanKind,
     attributes: Vec<KeyValue>,
-    traceparent: Option<&str>,
+    parent: Option<&TraceContext>,
 ) -> Span {
     let builder = tracer.span_builder(name).with_kind(kind).with_attributes(attributes);
-    Span(builder.start_with_context(tracer, &context::read(traceparent)))
+    Span(builder.start_with_context(tracer, &context::read(parent)))
 }
 
 impl Span {
     /// What names this span as a parent.
-    pub fn traceparent(&self) -> Option<String> {
+    pub fn context(&self) -> Option<TraceContext> {
         context::write(self.0.span_context())
     }
 

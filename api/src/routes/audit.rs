@@ -12,8 +12,7 @@ use crate::{
     caller::{Admin, May},
     id::TokenId,
     problem::Problem,
-    query::{PageOf, Query, limit, read_cursor, write_cursor},
-    routes::events::no_nul,
+    query::{PageOf, Query, limit, next_page, no_nul, read_cursor},
     state::Shared,
 };
 
@@ -93,9 +92,6 @@ async fn list(
     let before = read_cursor::<i64>(query.cursor.as_deref())?;
     let subject = query.subject_id.as_deref().map(|text| no_nul("subject_id", text)).transpose()?;
     let entries = api.store.audit_log(before, subject.as_deref(), limit as i64).await?;
-    let next = entries.last().filter(|_| entries.len() == limit).map(|entry| entry.id);
-    Ok(Json(PageOf {
-        data: entries.into_iter().map(Entry::from).collect(),
-        next_cursor: next.as_ref().map(write_cursor),
-    }))
+    let next_cursor = next_page(&entries, limit, |entry| entry.id);
+    Ok(Json(PageOf { data: entries.into_iter().map(Entry::from).collect(), next_cursor }))
 }

@@ -17,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     caller::{Caller, May, Read},
     problem::{Kind, Problem, Wrong},
-    query::{Moment, PageOf, Query, limit, read_place, write_place},
+    query::{Moment, PageOf, Query, limit, no_nul, read_place, write_place},
     routes::deliveries::State as DeliveryState,
     state::{Api, Shared},
 };
@@ -145,14 +145,6 @@ pub(crate) fn event_type(parameter: &str, text: &str) -> Result<TypePattern, Pro
     text.parse().map_err(|error: posthorn_domain::event_type::BadTypePattern| {
         Problem::parameters(vec![Wrong::parameter(parameter, "bad_event_type", error.to_string())])
     })
-}
-
-/// PostgreSQL's text holds no NUL: nothing is called so.
-pub(crate) fn no_nul(parameter: &str, text: &str) -> Result<String, Problem> {
-    match text.contains('\0') {
-        true => Err(Problem::parameters(vec![Wrong::parameter(parameter, "bad_text", "it holds a NUL")])),
-        false => Ok(text.to_owned()),
-    }
 }
 
 /// Show an event

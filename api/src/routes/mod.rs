@@ -5,12 +5,16 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::state::Shared;
 
 mod audit;
+mod companies;
 mod deliveries;
+mod event_types;
 mod events;
 mod explain;
+mod projects;
 mod publish;
 mod rejected;
 mod replays;
+mod statistics;
 mod tokens;
 mod webhook_input;
 mod webhook_states;
@@ -29,6 +33,10 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         .merge(deliveries::routes())
         .merge(replays::routes())
         .merge(rejected::routes())
+        .merge(event_types::routes())
+        .merge(companies::routes())
+        .merge(projects::routes())
+        .merge(statistics::routes())
         .merge(tokens::routes())
         .merge(audit::routes())
 }

@@ -1,6 +1,9 @@
 //! Ingestion: events published over HTTP, for those who don't speak AMQP.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+};
 
 use axum::{
     Json,
@@ -12,6 +15,7 @@ use futures_util::{StreamExt, stream};
 use posthorn_domain::{
     event::{Event, Rejection},
     event_type::is_reserved,
+    schema::Schema,
 };
 use posthorn_proto::v1;
 use prost::Message;
@@ -72,8 +76,16 @@ pub(crate) struct Published {
 }
 
 impl EventInput {
-    /// Checks everything, and tells everything that is wrong.
-    pub(crate) fn check(self, api: &Api, caller: &Caller) -> Result<v1::Event, Vec<Wrong>> {
+    /// The event, if everything about it is right, and its data fit the schema of its type.
+    pub(crate) async fn read(self, api: &Api, caller: &Caller) -> Result<v1::Event, Problem> {
+        let event = self.check(api, caller).map_err(Problem::invalid)?;
+        let schemas = schemas(api, &[&event.r#type]).await?;
+        check_data(&event, &schemas).map_err(Problem::invalid)?;
+        Ok(event)
+    }
+
+    /// Checks everything but the data against a schema, and tells everything that is wrong.
+    fn check(self, api: &Api, caller: &Caller) -> Result<v1::Event, Vec<Wrong>> {
         let event = v1::Event {
             id: self.id.unwrap_or_else(|| Uuid::now_v7().to_string()),
             r#type: self.r#type.unwrap_or_default(),
@@ -129,7 +141,7 @@ async fn publish(
     body: Body<EventInput>,
 ) -> Result<Response, Problem> {
     let act = async {
-        let event = body.value.check(&api, &caller).map_err(Problem::invalid)?;
+        let event = body.value.read(&api, &caller).await?;
         api.line.publish(&event).await?;
         Ok(Answer::new(StatusCode::ACCEPTED, &Published { id: event.id }))
     };
@@ -186,28 +198,63 @@ async fn publish_batch(
         }
         Some(events) => events,
     };
-    let caller = Arc::new(caller);
-    let publishing = events.into_iter().map(|event| item(api.clone(), caller.clone(), event));
+    let read: Vec<_> = events.iter().map(|event| item(&api, &caller, event)).collect();
+    let mut types: Vec<_> = read.iter().flatten().map(|event| event.r#type.as_str()).collect();
+    types.sort_unstable();
+    types.dedup();
+    let schemas = schemas(&api, &types).await?;
+    let checked =
+        read.into_iter().map(|read| read.and_then(|event| check_data(&event, &schemas).map(|()| event)));
+    let publishing = checked.map(|checked| publish_item(api.clone(), checked));
     let data: Vec<_> = stream::iter(publishing).buffered(AT_A_TIME).collect().await;
     let all_published = data.iter().all(|item| item.result == "published");
     let status = if all_published { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
     Ok((status, Json(BatchResult { data })).into_response())
 }
 
-async fn item(api: Shared, caller: Arc<Caller>, event: Box<RawValue>) -> ItemResult {
-    let fields = serde_json::from_str::<Fields>(event.get());
-    let read = match fields {
-        Ok(fields) => read::<EventInput>(&fields).and_then(|event| event.check(&api, &caller)),
+fn item(api: &Api, caller: &Caller, event: &RawValue) -> Result<v1::Event, Vec<Wrong>> {
+    match serde_json::from_str::<Fields>(event.get()) {
+        Ok(fields) => read::<EventInput>(&fields)?.check(api, caller),
         Err(_) => Err(vec![Wrong::at("", "wrong_type", "an event is a JSON object")]),
-    };
-    match read {
-        Err(errors) => ItemResult { result: "refused", id: None, errors },
-        Ok(event) => match api.line.publish(&event).await {
-            Ok(()) => ItemResult { result: "published", id: Some(event.id), errors: Vec::new() },
-            Err(problem) => {
-                let errors = vec![Wrong::at("", "unconfirmed", problem.detail())];
-                ItemResult { result: "unconfirmed", id: Some(event.id), errors }
-            }
-        },
     }
+}
+
+async fn publish_item(api: Shared, checked: Result<v1::Event, Vec<Wrong>>) -> ItemResult {
+    let event = match checked {
+        Ok(event) => event,
+        Err(errors) => return ItemResult { result: "refused", id: None, errors },
+    };
+    match api.line.publish(&event).await {
+        Ok(()) => ItemResult { result: "published", id: Some(event.id), errors: Vec::new() },
+        Err(problem) => {
+            let errors = vec![Wrong::at("", "unconfirmed", problem.detail())];
+            ItemResult { result: "unconfirmed", id: Some(event.id), errors }
+        }
+    }
+}
+
+/// The schemas of those of these event types that have one.
+async fn schemas(api: &Api, types: &[&str]) -> Result<HashMap<String, Arc<Schema>>, Problem> {
+    let found = api.store.schemas(types).await?;
+    let mut compiled = api.schemas.lock().unwrap_or_else(PoisonError::into_inner);
+    let compile = |(name, revision, schema): (String, i64, Box<RawValue>)| {
+        match compiled.get(&name, revision, schema.get()) {
+            Ok(schema) => Some((name, schema)),
+            // It was checked when it was saved: somebody wrote it by other means.
+            Err(problems) => {
+                tracing::error!(event.r#type = name, "cannot check data: its schema is wrong: {problems:?}");
+                None
+            }
+        }
+    };
+    Ok(found.into_iter().filter_map(compile).collect())
+}
+
+/// Checks an event's data against the schema of its type, if it has one.
+fn check_data(event: &v1::Event, schemas: &HashMap<String, Arc<Schema>>) -> Result<(), Vec<Wrong>> {
+    let (Some(schema), Some(v1::event::Data::Json(data))) = (schemas.get(&event.r#type), &event.data) else {
+        return Ok(());
+    };
+    let checked = schema.check(&String::from_utf8_lossy(data));
+    checked.map_err(|problems| problems.into_iter().map(|problem| Wrong::of("/data", problem)).collect())
 }

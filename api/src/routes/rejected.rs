@@ -23,7 +23,7 @@ use crate::{
     id::RejectedId,
     once::{Answer, Once},
     problem::{Kind, Problem, Wrong},
-    query::{PageOf, Query, limit, read_cursor, write_cursor},
+    query::{PageOf, Query, limit, next_page, read_cursor},
     routes::publish::EventInput,
     state::{Api, Shared},
 };
@@ -122,11 +122,8 @@ async fn list(
         return Ok(Json(PageOf { data: Vec::new(), next_cursor: None }));
     }
     let rows = api.store.rejected_events(before, query.open, limit as i64).await?;
-    let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.id);
-    Ok(Json(PageOf {
-        data: rows.into_iter().map(Rejected::from).collect(),
-        next_cursor: next.as_ref().map(write_cursor),
-    }))
+    let next_cursor = next_page(&rows, limit, |row| row.id);
+    Ok(Json(PageOf { data: rows.into_iter().map(Rejected::from).collect(), next_cursor }))
 }
 
 /// Show a rejected event
@@ -177,7 +174,7 @@ async fn publish(
         must_be_open(&row)?;
         let event = match body.bytes.is_empty() {
             true => as_it_is(&row, bytes, &api)?,
-            false => body.value.check(&api, &caller).map_err(Problem::invalid)?,
+            false => body.value.read(&api, &caller).await?,
         };
         api.line.publish(&event).await?;
         let actor = caller.acts("rejected_event.publish");

@@ -20,7 +20,7 @@ use crate::{
     id::{self, ReplayId},
     once::{Answer, Once},
     problem::{Problem, Wrong},
-    query::{Moment, PageOf, Query, limit, read_cursor, write_cursor},
+    query::{Moment, PageOf, Query, limit, next_page, read_cursor},
     routes::deliveries::must_be_enabled,
     state::{Api, Shared},
 };
@@ -232,11 +232,8 @@ async fn list(
     let before = read_cursor::<Uuid>(query.cursor.as_deref())?;
     let webhook = api.webhook(&caller, id::webhook(&id)?).await?;
     let replays = api.store.replays(webhook.described.id, before, limit as i64).await?;
-    let next = replays.last().filter(|_| replays.len() == limit).map(|replay| replay.asked.id);
-    Ok(Json(PageOf {
-        data: replays.into_iter().map(Replay::from).collect(),
-        next_cursor: next.as_ref().map(write_cursor),
-    }))
+    let next_cursor = next_page(&replays, limit, |replay| replay.asked.id);
+    Ok(Json(PageOf { data: replays.into_iter().map(Replay::from).collect(), next_cursor }))
 }
 
 /// Show a replay

@@ -23,7 +23,7 @@ use crate::{
     id::TokenId,
     once::{Answer, Once},
     problem::{Problem, Wrong},
-    query::{Moment, PageOf, Query, limit, read_cursor, write_cursor},
+    query::{Moment, PageOf, Query, limit, next_page, read_cursor},
     schema,
     state::Shared,
 };
@@ -189,11 +189,9 @@ async fn list(
     let limit = limit(query.limit)?;
     let after = read_cursor::<Uuid>(query.cursor.as_deref())?;
     let tokens = api.store.tokens(after, limit as i64).await?;
-    let next = tokens.last().filter(|_| tokens.len() == limit).map(|token| token.id);
-    Ok(Json(PageOf {
-        data: tokens.into_iter().map(|token| TokenView::of(token, None)).collect(),
-        next_cursor: next.as_ref().map(write_cursor),
-    }))
+    let next_cursor = next_page(&tokens, limit, |token| token.id);
+    let data = tokens.into_iter().map(|token| TokenView::of(token, None)).collect();
+    Ok(Json(PageOf { data, next_cursor }))
 }
 
 /// Show a token

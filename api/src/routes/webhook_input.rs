@@ -43,9 +43,9 @@ pub(crate) struct WebhookInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = true, nullable = false, value_type = String, max_length = 2048, example = "https://example.com/hook")]
     url: Option<String>,
-    /// Which events it wants: those that match any rule. The rule {} wants all.
+    /// Which events it wants: those that match any rule, at most 20 unless set otherwise. The rule {} wants all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = true, nullable = false, value_type = Vec<schema::Rule>, min_items = 1, max_items = 20)]
+    #[schema(required = true, nullable = false, value_type = Vec<schema::Rule>, min_items = 1)]
     rules: Option<Box<RawValue>>,
     /// Headers of its own for every request. Only tokens with the scope `write` see their values.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -214,11 +214,6 @@ impl Faults {
             self.0.push(Wrong::at(pointer_to([field].into_iter().chain(name)), code, detail));
         }
     }
-}
-
-/// The version of a webhook, for `ETag` and `If-Match`.
-pub(crate) fn etag(webhook: &WebhookRecord) -> String {
-    format!("\"{}\"", webhook.revision)
 }
 
 #[cfg(test)]

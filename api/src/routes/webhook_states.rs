@@ -19,11 +19,9 @@ use crate::{
     id,
     once::{Answer, Once},
     problem::{Problem, Wrong},
-    routes::{
-        webhook_input::etag,
-        webhooks::{Webhook, answer, waiting},
-    },
+    routes::webhooks::{Webhook, answer, waiting},
     state::{Api, Shared},
+    version,
 };
 
 /// How long the old secret signs beside the new one unless something else is asked for.
@@ -160,7 +158,7 @@ async fn rotate_secret(
         let (secret, sealed) = api.keys.fresh_secret(id, rand::random(), rand::random());
         let actor = caller.acts("webhook.rotate_secret");
         let webhook = api.store.rotate_secret(id, &sealed, overlap, &actor).await?;
-        let tag = etag(&webhook);
+        let tag = version::etag(webhook.revision);
         let shown = Webhook::of(webhook, waiting(&api, id).await, &caller).with_secret(&secret);
         Ok(Answer::new(StatusCode::OK, &shown).with("etag", tag))
     };

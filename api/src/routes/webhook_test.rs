@@ -74,12 +74,8 @@ async fn test(
     let target = Target::prepare(webhook, &api.keys, &api.settings.addresses);
     let target = target.map_err(|unready| Problem::new(Kind::Conflict, unready.to_string()))?;
     let event = event(&json!({ "webhook_id": id, "message": "This is a test from Posthorn." }).to_string());
-    let request = Request {
-        event_id: &event.id,
-        body: event.body(Timestamp::now()).into(),
-        attempt: 1,
-        traceparent: None,
-    };
+    let request =
+        Request { event_id: &event.id, body: event.body(Timestamp::now()).into(), attempt: 1, trace: None };
     let started = Instant::now();
     let answer = api.receivers.send(&target, request).await;
     let duration_ms = started.elapsed().as_millis() as u64;

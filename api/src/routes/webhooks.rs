@@ -31,9 +31,10 @@ use crate::{
     once::{Answer, Once},
     problem::{Kind, Problem, Wrong},
     query::{PageOf, Query, limit, read_cursor, write_cursor},
-    routes::webhook_input::{WebhookInput, etag, patched},
+    routes::webhook_input::{WebhookInput, patched},
     schema,
     state::{Api, Shared},
+    version,
 };
 
 /// How many webhooks a page looks at.
@@ -156,7 +157,7 @@ impl Webhook {
 
 /// A webhook with all that is known of it, and its version.
 pub(crate) async fn answer(api: &Api, caller: &Caller, webhook: WebhookRecord) -> Result<Response, Problem> {
-    let tag = etag(&webhook);
+    let tag = version::etag(webhook.revision);
     let shown = shown(api, caller, webhook).await?;
     Ok(([(header::ETAG, tag)], Json(shown)).into_response())
 }
@@ -268,7 +269,7 @@ async fn create(
         let (secret, sealed) = api.keys.fresh_secret(id, rand::random(), rand::random());
         api.store.add_webhook(&webhook, &sealed, &caller.acts("webhook.create")).await?;
         let webhook = api.store.webhook(id).await?;
-        let tag = etag(&webhook);
+        let tag = version::etag(webhook.revision);
         let shown = shown(&api, &caller, webhook).await?.with_secret(&secret);
         let answer = Answer::new(StatusCode::CREATED, &shown);
         Ok(answer.with("etag", tag).with("location", format!("/v1/webhooks/{id}")))
@@ -307,7 +308,7 @@ async fn update(
     let id = id::webhook(&id)?;
     for _ in 0..MOST_RACES {
         let was = api.webhook(&caller, id).await?;
-        check_version(&headers, &was)?;
+        version::check(&headers, was.revision)?;
         let described = patched(&was, &patch)?.check(id, &api, &caller)?;
         let actor = caller.acts("webhook.update");
         if let Some(webhook) = api.store.update_webhook(&described, was.revision, &actor).await? {
@@ -330,17 +331,7 @@ async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let webhook = api.webhook(&caller, id::webhook(&id)?).await?;
-    check_version(&headers, &webhook)?;
+    version::check(&headers, webhook.revision)?;
     api.store.delete_webhook(webhook.described.id, &caller.acts("webhook.delete")).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn check_version(headers: &HeaderMap, webhook: &WebhookRecord) -> Result<(), Problem> {
-    let Some(wanted) = headers.get(header::IF_MATCH) else { return Ok(()) };
-    let wanted = wanted.to_str().unwrap_or_default();
-    let tag = etag(webhook);
-    match wanted.trim() == "*" || wanted.split(',').any(|wanted| wanted.trim() == tag) {
-        true => Ok(()),
-        false => Err(Problem::new(Kind::Changed, format!("it was changed: its version is {tag} now"))),
-    }
 }

@@ -7,8 +7,8 @@ use posthorn_domain::{pattern, rule};
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Limits of rules")]
 pub(crate) struct FilterSettings {
-    /// The most rules of a webhook, 1 to 20
-    #[arg(long, env = "POSTHORN_MAX_RULES", default_value = "20", value_name = "N", value_parser = range(20))]
+    /// The most rules of a webhook, 1 to 200
+    #[arg(long, env = "POSTHORN_MAX_RULES", default_value = "20", value_name = "N", value_parser = range(200))]
     max_rules: u32,
     /// The most event types in a list, 1 to 10000
     #[arg(long, env = "POSTHORN_MAX_RULE_TYPES", default_value = "200", value_name = "N", value_parser = range(10_000))]

@@ -70,6 +70,7 @@ create_database() {
 }
 
 postgres_stop() {
+    read_ports || return 0
     local pid
     if pid=$(postgres_pid); then
         kill -INT "$pid" # a fast shutdown: open sessions are ended, the data is left clean

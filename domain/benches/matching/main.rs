@@ -24,6 +24,8 @@ use uuid::Uuid;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+type Group<'g> = criterion::BenchmarkGroup<'g, criterion::measurement::WallTime>;
+
 const EVENTS: usize = 1000;
 /// Webhooks of one rule each, taken in at a time.
 const CHUNK: usize = 1000;
@@ -62,11 +64,22 @@ fn resident_bytes() -> usize {
 }
 
 fn mixed(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("mixed");
+    mixed_rules(criterion.benchmark_group("mixed"), false);
+}
+
+/// No two rules share a pattern.
+fn mixed_distinct(criterion: &mut Criterion) {
+    mixed_rules(criterion.benchmark_group("mixed, distinct patterns"), true);
+}
+
+fn mixed_rules(mut group: Group<'_>, is_distinct: bool) {
     for count in [1_000, 100_000, 1_000_000] {
         let world = rules::World::of(count);
         let mut chance = rules::chance();
-        let index = filled(count, || world.mixed_rule(&mut chance));
+        let mut numbers = 0..;
+        let mut rule = || world.mixed_rule(&mut chance, numbers.next().filter(|_| is_distinct));
+        let index = filled(count, &mut rule);
+        let more: Vec<_> = (count..count + EVENTS).map(|number| (webhook(number), [rule()])).collect();
         let events: Vec<_> = (0..EVENTS).map(|number| events::mixed(&world, &mut chance, number)).collect();
         let matches: usize = events.iter().map(|event| wanting(&index, event)).sum();
         println!("{count} rules: {:.1} matches an event", matches as f64 / EVENTS as f64);
@@ -79,19 +92,11 @@ fn mixed(criterion: &mut Criterion) {
             let mut round = events.iter().cycle();
             bencher.iter(|| black_box(wanting(index, round.next().expect("it goes round"))));
         });
-        changes(&mut group, count, &index, &world);
+        changes(&mut group, count, &index, &more);
     }
 }
 
-fn changes(
-    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
-    count: usize,
-    index: &Index,
-    world: &rules::World,
-) {
-    let mut chance = rules::chance();
-    let some: Vec<_> =
-        (0..EVENTS).map(|number| (webhook(count + number), [world.mixed_rule(&mut chance)])).collect();
+fn changes(group: &mut Group<'_>, count: usize, index: &Index, some: &[(WebhookId, [Rule; 1])]) {
     for (name, is_adding) in [("add", true), ("remove", false)] {
         group.bench_function(BenchmarkId::new(name, count), |bencher| {
             bencher.iter_custom(|iterations| {
@@ -137,6 +142,6 @@ fn wanting(index: &Index, event: &Event) -> usize {
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2)).sample_size(30);
-    targets = mixed, one_place
+    targets = mixed, mixed_distinct, one_place
 }
 criterion_main!(benches);

@@ -45,7 +45,9 @@ impl World {
         (format!("prj_{project}"), format!("cmp_{}", project / 10))
     }
 
-    pub(crate) fn mixed_rule(&self, chance: &mut SmallRng) -> Rule {
+    /// `number` is the rule's own if its pattern shall be no other's: a value that no event has stands
+    /// in it then.
+    pub(crate) fn mixed_rule(&self, chance: &mut SmallRng, number: Option<usize>) -> Rule {
         let (project, company) = self.project(chance);
         let (project, company) = (Some(vec![project]), Some(vec![company]));
         let types = |text: &str| Some(vec![text.parse().expect("an event type")]);
@@ -54,7 +56,7 @@ impl World {
             0..70 => Rule {
                 event_types: types(&exact),
                 projects: project,
-                pattern: Some(condition(chance)),
+                pattern: Some(condition(chance, number)),
                 ..Rule::default()
             },
             70..85 => {
@@ -70,13 +72,14 @@ impl World {
     }
 }
 
-fn condition(chance: &mut SmallRng) -> Pattern {
+fn condition(chance: &mut SmallRng, number: Option<usize>) -> Pattern {
+    let own = number.map_or(String::new(), |number| format!(r#", "rule {number}""#));
     let on = match chance.random_range(0..5) {
-        0 => format!(r#""state": ["{}"]"#, state(chance)),
-        1 => format!(r#""priority": [{{"numeric": [">=", {}]}}]"#, chance.random_range(1..10)),
-        2 => format!(r#""title": [{{"prefix": "Task {}"}}]"#, chance.random_range(0..10)),
-        3 => format!(r#""owner": {{"id": ["usr_{}"]}}"#, chance.random_range(0..20)),
-        _ => format!(r#""tags": [{{"wildcard": "*{}*"}}]"#, state(chance)),
+        0 => format!(r#""state": ["{}"{own}]"#, state(chance)),
+        1 => format!(r#""priority": [{{"numeric": [">=", {}]}}{own}]"#, chance.random_range(1..10)),
+        2 => format!(r#""title": [{{"prefix": "Task {}"}}{own}]"#, chance.random_range(0..10)),
+        3 => format!(r#""owner": {{"id": ["usr_{}"{own}]}}"#, chance.random_range(0..20)),
+        _ => format!(r#""tags": [{{"wildcard": "*{}*"}}{own}]"#, state(chance)),
     };
     parsed(&format!(r#"{{"data": {{{on}}}}}"#))
 }

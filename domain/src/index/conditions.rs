@@ -1,12 +1,13 @@
-//! Rules by conditions on one field, found by a value of that field.
+//! Wishes by conditions on one field, found by a value of that field.
 
-use std::{borrow::Borrow, collections::HashMap, hash::Hash, net::IpAddr, sync::Arc};
+use std::{borrow::Borrow, collections::HashMap, hash::Hash, net::IpAddr};
 
 use super::{
-    Filed, Posting,
     by_length::{ByLength, first, last},
     networks::Networks,
+    posting::Posting,
     ranges::Ranges,
+    wish::Wish,
 };
 use crate::pattern::{
     decimal::Decimal,
@@ -29,7 +30,7 @@ pub(super) struct Conditions {
     ranges: Ranges,
     networks: Networks,
     folded: Folded,
-    /// Rules that any value may satisfy.
+    /// Those that any value may satisfy.
     any: Posting,
 }
 
@@ -50,22 +51,22 @@ enum Longest<'w> {
     None,
 }
 
-/// Puts a rule in a posting or takes it out; tells whether the posting is empty then.
+/// Puts a wish in a posting or takes it out; tells whether the posting is empty then.
 type Change<'c> = &'c dyn Fn(&mut Posting) -> bool;
 
 impl Conditions {
-    pub(super) fn put(&mut self, test: &Test, rule: &Arc<Filed>) {
-        self.change(test, rule, true, &|posting| {
-            posting.put(rule);
+    pub(super) fn put(&mut self, test: &Test, wish: &Wish) {
+        self.change(test, wish, true, &|posting| {
+            posting.put(wish);
             false
         });
     }
 
-    pub(super) fn remove(&mut self, test: &Test, rule: &Arc<Filed>) {
-        self.change(test, rule, false, &|posting| posting.remove(rule));
+    pub(super) fn remove(&mut self, test: &Test, wish: &Wish) {
+        self.change(test, wish, false, &|posting| posting.remove(wish));
     }
 
-    fn change(&mut self, test: &Test, rule: &Arc<Filed>, is_new: bool, change: Change<'_>) {
+    fn change(&mut self, test: &Test, wish: &Wish, is_new: bool, change: Change<'_>) {
         match test {
             Test::Text(text) => in_map::<Box<str>, str>(&mut self.texts, text, change),
             Test::Number(number) => in_map::<Decimal, Decimal>(&mut self.numbers, number, change),
@@ -90,21 +91,21 @@ impl Conditions {
             Test::Range(range) => {
                 let (low, high) = ends(range);
                 match is_new {
-                    true => self.ranges.put(low, high, rule),
-                    false => self.ranges.remove(low, high, rule),
+                    true => self.ranges.put(low, high, wish),
+                    false => self.ranges.remove(low, high, wish),
                 }
             }
             Test::Cidr(network) => match is_new {
-                true => self.networks.put(network, rule),
-                false => self.networks.remove(network, rule),
+                true => self.networks.put(network, wish),
+                false => self.networks.remove(network, wish),
             },
             Test::Exists | Test::AnythingBut(_) => change_in_place(change, &mut self.any),
             Test::Absent => unreachable!("no anchor asks for what is absent"),
         }
     }
 
-    /// Hands over the rules that the value may satisfy, perhaps more than once.
-    pub(super) fn met_by<'c>(&'c self, value: &Scalar<'_>, found: &mut impl FnMut(&'c Arc<Filed>)) {
+    /// Hands over the wishes that the value may satisfy, perhaps more than once.
+    pub(super) fn met_by<'c>(&'c self, value: &Scalar<'_>, found: &mut impl FnMut(&'c Wish)) {
         self.any.each(&mut *found);
         match value {
             Scalar::Null => self.nulls.each(&mut *found),
@@ -117,7 +118,7 @@ impl Conditions {
         }
     }
 
-    fn met_by_text<'c>(&'c self, text: &str, found: &mut impl FnMut(&'c Arc<Filed>)) {
+    fn met_by_text<'c>(&'c self, text: &str, found: &mut impl FnMut(&'c Wish)) {
         let mut all = |posting: &'c Posting| posting.each(&mut *found);
         self.texts.get(text).into_iter().for_each(&mut all);
         self.prefixes.beginning(text.as_bytes(), &mut all);

@@ -8,20 +8,18 @@ use std::{
 use hashbrown::HashTable;
 
 use super::{
-    trees::Trees,
+    rests::Rests,
     type_numbers::{TypeNumber, TypeNumbers},
+    wish::Wish,
 };
-use crate::{event::Event, event_type::TypePattern, id::WebhookId, pattern::tree::Tree, rule::Rule};
+use crate::{id::WebhookId, rule::Rule};
 
-/// What matching looks at comes first, close together.
+/// A rule: where it is filed, and what is filed there.
 #[derive(Debug)]
-#[repr(C)]
 pub(super) struct Filed {
-    pub(super) webhook: WebhookId,
-    rest: Option<Box<Rest>>,
-    pub(super) pattern: Option<Arc<Tree>>,
-    pub(super) types: Types,
     pub(super) scope: Scope,
+    pub(super) types: Types,
+    pub(super) wish: Wish,
 }
 
 /// Under what a rule is filed.
@@ -42,18 +40,9 @@ pub(super) enum Types {
     Some(Box<[TypeNumber]>),
 }
 
-/// What the place where a rule is filed doesn't say.
-#[derive(Debug)]
-struct Rest {
-    companies: Option<Box<[Box<str>]>>,
-    except_projects: Box<[Box<str>]>,
-    except_event_types: Box<[TypePattern]>,
-}
-
 impl Filed {
-    pub(super) fn new(webhook: WebhookId, rule: &Rule, types: &mut TypeNumbers, trees: &mut Trees) -> Self {
+    pub(super) fn new(webhook: WebhookId, rule: &Rule, types: &mut TypeNumbers, rests: &mut Rests) -> Self {
         Self {
-            webhook,
             scope: Scope::of(rule),
             types: match &rule.event_types {
                 None => Types::All,
@@ -66,17 +55,8 @@ impl Filed {
                     }
                 }
             },
-            rest: Rest::of(rule).map(Box::new),
-            pattern: rule.pattern.as_ref().map(|pattern| trees.shared(&pattern.tree)),
+            wish: Wish { webhook, rest: rests.shared(rule) },
         }
-    }
-
-    /// Whether the lists match of which its place says nothing.
-    pub(super) fn rest_matches(&self, event: &Event) -> bool {
-        let Some(rest) = &self.rest else { return true };
-        rest.companies.as_ref().is_none_or(|companies| companies.iter().any(|id| **id == *event.company_id))
-            && !rest.except_projects.iter().any(|id| **id == *event.project_id)
-            && !rest.except_event_types.iter().any(|pattern| pattern.matches(&event.event_type))
     }
 }
 
@@ -114,19 +94,7 @@ impl Types {
     }
 }
 
-impl Rest {
-    fn of(rule: &Rule) -> Option<Self> {
-        let companies = rule.projects.as_ref().and(rule.companies.as_ref());
-        let (projects, types) = (&rule.except_projects, &rule.except_event_types);
-        (companies.is_some() || projects.is_some() || types.is_some()).then(|| Self {
-            companies: companies.map(|ids| distinct(ids)),
-            except_projects: projects.as_ref().map_or_else(Box::default, |ids| distinct(ids)),
-            except_event_types: types.clone().unwrap_or_default().into(),
-        })
-    }
-}
-
-fn distinct(ids: &[String]) -> Box<[Box<str>]> {
+pub(super) fn distinct(ids: &[String]) -> Box<[Box<str>]> {
     let mut ids: Vec<Box<str>> = ids.iter().map(|id| id.as_str().into()).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -143,16 +111,16 @@ pub(super) struct ByWebhook {
 impl ByWebhook {
     pub(super) fn put(&mut self, rule: Filed) -> Arc<Filed> {
         let rule = Arc::new(rule);
-        let hash = self.hasher.hash_one(rule.webhook.0);
+        let hash = self.hasher.hash_one(rule.wish.webhook.0);
         let Self { rules, hasher } = self;
-        rules.insert_unique(hash, rule.clone(), |other| hasher.hash_one(other.webhook.0));
+        rules.insert_unique(hash, rule.clone(), |other| hasher.hash_one(other.wish.webhook.0));
         rule
     }
 
     pub(super) fn take(&mut self, webhook: WebhookId) -> Vec<Arc<Filed>> {
         let hash = self.hasher.hash_one(webhook.0);
         let mut taken = Vec::new();
-        while let Ok(entry) = self.rules.find_entry(hash, |rule| rule.webhook == webhook) {
+        while let Ok(entry) = self.rules.find_entry(hash, |rule| rule.wish.webhook == webhook) {
             taken.push(entry.remove().0);
         }
         taken

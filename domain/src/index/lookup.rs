@@ -1,10 +1,10 @@
 //! One event looked up: what lies in its places is asked, and its body read once if need be.
 
-use std::{cell::OnceCell, sync::Arc};
+use std::cell::OnceCell;
 
 use jiff::Timestamp;
 
-use super::{Filed, Shelves, shelves::Scoped, type_numbers::TypeNumber};
+use super::{Shelves, shelves::Scoped, type_numbers::TypeNumber, wish::Wish};
 use crate::{
     event::Event,
     id::WebhookId,
@@ -55,18 +55,18 @@ impl<'l, 'e> Lookup<'l, 'e> {
             match scoped {
                 Scoped::Few(few) => candidates.extend(few.of_types(&self.types)),
                 Scoped::Many(shelves) => {
-                    let mut found = |rule: &'l Arc<Filed>| candidates.push(rule);
+                    let mut found = |wish: &'l Wish| candidates.push(wish);
                     for shelf in self.types.iter().filter_map(|number| shelves.get(number)) {
-                        shelf.candidates(|| self.body.read(self.shelves.paths()), &mut found);
+                        shelf.candidates(|| self.read_body(), &mut found);
                     }
                 }
             }
         }
-        candidates.iter().filter(|rule| self.matches(rule)).map(|rule| rule.webhook).collect()
+        candidates.retain(|wish| wish.wants(self.body.event, || self.read_body()));
+        candidates.iter().map(|wish| wish.webhook).collect()
     }
 
-    fn matches(&self, rule: &Filed) -> bool {
-        rule.rest_matches(self.body.event)
-            && rule.pattern.as_ref().is_none_or(|tree| tree.matches(self.body.read(self.shelves.paths())))
+    fn read_body(&self) -> &'l Part<'e> {
+        self.body.read(self.shelves.paths())
     }
 }

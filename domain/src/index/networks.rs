@@ -3,12 +3,11 @@
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
-    sync::Arc,
 };
 
 use ipnet::IpNet;
 
-use super::{Filed, Posting};
+use super::{posting::Posting, wish::Wish};
 
 #[derive(Debug, Default)]
 pub(super) struct Networks {
@@ -18,18 +17,18 @@ pub(super) struct Networks {
 }
 
 impl Networks {
-    pub(super) fn put(&mut self, network: &IpNet, rule: &Arc<Filed>) {
+    pub(super) fn put(&mut self, network: &IpNet, wish: &Wish) {
         let network = network.trunc();
         let posting = self.filed.entry(network).or_insert_with(|| {
             *self.lengths.entry(length(&network)).or_default() += 1;
             Posting::None
         });
-        posting.put(rule);
+        posting.put(wish);
     }
 
-    pub(super) fn remove(&mut self, network: &IpNet, rule: &Arc<Filed>) {
+    pub(super) fn remove(&mut self, network: &IpNet, wish: &Wish) {
         let network = network.trunc();
-        if !self.filed.get_mut(&network).is_some_and(|posting| posting.remove(rule)) {
+        if !self.filed.get_mut(&network).is_some_and(|posting| posting.remove(wish)) {
             return;
         }
         self.filed.remove(&network);
@@ -41,8 +40,8 @@ impl Networks {
         }
     }
 
-    /// Hands over the rules in whose networks the address lies.
-    pub(super) fn holding<'n>(&'n self, address: IpAddr, mut found: impl FnMut(&'n Arc<Filed>)) {
+    /// Hands over the wishes in whose networks the address lies.
+    pub(super) fn holding<'n>(&'n self, address: IpAddr, mut found: impl FnMut(&'n Wish)) {
         let of_its_kind = (address.is_ipv4(), 0)..=(address.is_ipv4(), u8::MAX);
         for (&(_, bits), _) in self.lengths.range(of_its_kind) {
             let network = IpNet::new(address, bits).ok().map(|network| network.trunc());

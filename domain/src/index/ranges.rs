@@ -6,12 +6,9 @@
 //! it lies in those whose low end is not above it, else in those whose high end is not below: they are
 //! sorted by both ends, so only those in which it lies are visited.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
 
-use super::filed::Filed;
+use super::{posting::Posting, wish::Wish};
 
 #[derive(Debug, Default)]
 pub(super) struct Ranges {
@@ -27,13 +24,11 @@ struct Bits {
     length: u32,
 }
 
-/// Ranges by an end and the rule's place in memory, which tells equal ends apart.
-type Sorted = BTreeMap<(u64, usize), Arc<Filed>>;
-
+/// Ranges by each of their ends.
 #[derive(Debug, Default)]
 struct Node {
-    by_low: Sorted,
-    by_high: Sorted,
+    by_low: BTreeMap<u64, Posting>,
+    by_high: BTreeMap<u64, Posting>,
 }
 
 impl Bits {
@@ -47,21 +42,24 @@ impl Bits {
 }
 
 impl Ranges {
-    pub(super) fn put(&mut self, low: u64, high: u64, rule: &Arc<Filed>) {
+    pub(super) fn put(&mut self, low: u64, high: u64, wish: &Wish) {
         let bits = Bits::shared(low, high);
         let node = self.nodes.entry(bits).or_insert_with(|| {
             *self.lengths.entry(bits.length).or_default() += 1;
             Node::default()
         });
-        node.by_low.insert((low, address(rule)), rule.clone());
-        node.by_high.insert((high, address(rule)), rule.clone());
+        node.by_low.entry(low).or_default().put(wish);
+        node.by_high.entry(high).or_default().put(wish);
     }
 
-    pub(super) fn remove(&mut self, low: u64, high: u64, rule: &Arc<Filed>) {
+    pub(super) fn remove(&mut self, low: u64, high: u64, wish: &Wish) {
         let bits = Bits::shared(low, high);
         let Some(node) = self.nodes.get_mut(&bits) else { return };
-        node.by_low.remove(&(low, address(rule)));
-        node.by_high.remove(&(high, address(rule)));
+        for (ends, end) in [(&mut node.by_low, low), (&mut node.by_high, high)] {
+            if ends.get_mut(&end).is_some_and(|posting| posting.remove(wish)) {
+                ends.remove(&end);
+            }
+        }
         if !node.by_low.is_empty() {
             return;
         }
@@ -74,14 +72,14 @@ impl Ranges {
         }
     }
 
-    /// Hands over the rules in whose ranges the rank lies, ends included.
-    pub(super) fn holding<'r>(&'r self, rank: u64, mut found: impl FnMut(&'r Arc<Filed>)) {
+    /// Hands over the wishes in whose ranges the rank lies, ends included.
+    pub(super) fn holding<'r>(&'r self, rank: u64, mut found: impl FnMut(&'r Wish)) {
         for &length in self.lengths.keys() {
             let Some(node) = self.nodes.get(&Bits::of(rank, length)) else { continue };
             let goes_on_with_0 = rank.checked_shr(63 - length.min(63)).unwrap_or(0) & 1 == 0;
             match length == 64 || goes_on_with_0 {
-                true => node.by_low.range(..=(rank, usize::MAX)).for_each(|(_, rule)| found(rule)),
-                false => node.by_high.range((rank, 0)..).for_each(|(_, rule)| found(rule)),
+                true => node.by_low.range(..=rank).for_each(|(_, posting)| posting.each(&mut found)),
+                false => node.by_high.range(rank..).for_each(|(_, posting)| posting.each(&mut found)),
             }
         }
     }
@@ -89,8 +87,4 @@ impl Ranges {
     pub(super) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
-}
-
-fn address(rule: &Arc<Filed>) -> usize {
-    Arc::as_ptr(rule).addr()
 }

@@ -1,23 +1,22 @@
-//! A shelf: the rules of one scope and one event type pattern.
+//! A shelf: the wishes of one scope and one event type pattern.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use super::{Filed, Posting, anchors, conditions::Conditions};
+use super::{anchors, conditions::Conditions, posting::Posting, wish::Wish};
 use crate::pattern::document::Part;
 
-/// So many rules are asked one by one.
+/// So many are asked one by one.
 const FEW: usize = 16;
 
 #[derive(Debug)]
 pub(super) enum Shelf {
-    Few(Vec<Arc<Filed>>),
+    Few(Vec<Wish>),
     Long(Box<LongShelf>),
 }
 
-/// Many rules, those with a pattern by conditions that they need.
+/// Many wishes, those with a pattern by conditions that they need.
 #[derive(Debug, Default)]
 pub(super) struct LongShelf {
-    count: usize,
     /// Those without a pattern, or whose pattern asks for what is absent.
     unconditional: Posting,
     by_field: Level,
@@ -37,42 +36,44 @@ impl Default for Shelf {
 }
 
 impl Shelf {
-    pub(super) fn put(&mut self, rule: &Arc<Filed>) {
-        if let Self::Few(rules) = self
-            && rules.len() >= FEW
+    /// Once, however often it is put.
+    pub(super) fn put(&mut self, wish: &Wish) {
+        if let Self::Few(wishes) = self
+            && wishes.len() >= FEW
         {
             let mut long = LongShelf::default();
-            rules.iter().for_each(|rule| long.put(rule));
+            wishes.iter().for_each(|wish| long.put(wish));
             *self = Self::Long(Box::new(long));
         }
         match self {
-            Self::Few(rules) => rules.push(rule.clone()),
-            Self::Long(long) => long.put(rule),
+            Self::Few(wishes) if wishes.contains(wish) => {}
+            Self::Few(wishes) => wishes.push(wish.clone()),
+            Self::Long(long) => long.put(wish),
         }
     }
 
     /// Whether nothing is left.
-    pub(super) fn remove(&mut self, rule: &Arc<Filed>) -> bool {
+    pub(super) fn remove(&mut self, wish: &Wish) -> bool {
         match self {
-            Self::Few(rules) => {
-                rules.retain(|known| !Arc::ptr_eq(known, rule));
-                rules.is_empty()
+            Self::Few(wishes) => {
+                wishes.retain(|known| known != wish);
+                wishes.is_empty()
             }
             Self::Long(long) => {
-                long.remove(rule);
-                long.count == 0
+                long.remove(wish);
+                long.is_empty()
             }
         }
     }
 
-    /// Hands over the rules that may match, perhaps more than once. `body` reads the event's body.
+    /// Hands over the wishes that may match, perhaps more than once. `body` reads the event's body.
     pub(super) fn candidates<'s, 'b, 'e: 'b>(
         &'s self,
         body: impl FnOnce() -> &'b Part<'e>,
-        found: &mut impl FnMut(&'s Arc<Filed>),
+        found: &mut impl FnMut(&'s Wish),
     ) {
         match self {
-            Self::Few(rules) => rules.iter().for_each(found),
+            Self::Few(wishes) => wishes.iter().for_each(found),
             Self::Long(long) => {
                 long.unconditional.each(&mut *found);
                 if !long.by_field.below.is_empty() {
@@ -84,38 +85,40 @@ impl Shelf {
 }
 
 impl LongShelf {
-    fn put(&mut self, rule: &Arc<Filed>) {
-        self.count += 1;
-        match anchors_of(rule) {
+    fn put(&mut self, wish: &Wish) {
+        match anchors_of(wish) {
             Some(anchors) => {
                 for anchor in anchors {
                     let conditions = self.by_field.at(&anchor.path);
-                    anchor.tests.iter().for_each(|test| conditions.put(test, rule));
+                    anchor.tests.iter().for_each(|test| conditions.put(test, wish));
                 }
             }
-            None => self.unconditional.put(rule),
+            None => self.unconditional.put(wish),
         }
     }
 
-    fn remove(&mut self, rule: &Arc<Filed>) {
-        self.count -= 1;
-        match anchors_of(rule) {
+    fn remove(&mut self, wish: &Wish) {
+        match anchors_of(wish) {
             Some(anchors) => {
                 for anchor in anchors {
                     let conditions = self.by_field.at(&anchor.path);
-                    anchor.tests.iter().for_each(|test| conditions.remove(test, rule));
+                    anchor.tests.iter().for_each(|test| conditions.remove(test, wish));
                     self.by_field.tidy(&anchor.path);
                 }
             }
             None => {
-                self.unconditional.remove(rule);
+                self.unconditional.remove(wish);
             }
         }
     }
+
+    fn is_empty(&self) -> bool {
+        self.unconditional.is_empty() && self.by_field.below.is_empty()
+    }
 }
 
-fn anchors_of(rule: &Filed) -> Option<Vec<anchors::Anchor<'_>>> {
-    rule.pattern.as_ref().and_then(|tree| anchors::of(tree))
+fn anchors_of(wish: &Wish) -> Option<Vec<anchors::Anchor<'_>>> {
+    wish.pattern().and_then(anchors::of)
 }
 
 impl Level {
@@ -144,7 +147,7 @@ impl Level {
         }
     }
 
-    fn met_by<'s, F: FnMut(&'s Arc<Filed>)>(&'s self, part: &Part<'_>, found: &mut F) {
+    fn met_by<'s, F: FnMut(&'s Wish)>(&'s self, part: &Part<'_>, found: &mut F) {
         if let Some(conditions) = &self.here {
             part.scalars().for_each(|scalar| conditions.met_by(scalar, found));
         }
@@ -153,7 +156,7 @@ impl Level {
         }
     }
 
-    fn met_below<'s, F: FnMut(&'s Arc<Filed>)>(&'s self, part: &Part<'_>, found: &mut F) {
+    fn met_below<'s, F: FnMut(&'s Wish)>(&'s self, part: &Part<'_>, found: &mut F) {
         match part {
             Part::Object(fields) => {
                 for (name, part) in fields {

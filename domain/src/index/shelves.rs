@@ -1,11 +1,17 @@
 //! All shelves: by project, by company, or for all; there by event type pattern.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range};
 
-use super::{Filed, filed::Scope, shelf::Shelf, type_numbers::TypeNumber, types::Types};
+use super::{
+    filed::{Filed, Scope},
+    shelf::Shelf,
+    type_numbers::TypeNumber,
+    types::Types,
+    wish::Wish,
+};
 use crate::{event::Event, event_type::TypePattern, pattern::document::Paths};
 
-/// So many rules of a scope are told apart one by one.
+/// So many wishes of a scope are told apart one by one.
 const FEW: usize = 64;
 /// By so many places a short list grows: doubling it would leave a third empty.
 const GROWTH: usize = 4;
@@ -21,7 +27,7 @@ pub(super) struct Shelves {
     paths: Paths,
 }
 
-/// The rules of one project, one company, or all.
+/// What is filed for one project, one company, or all.
 #[derive(Debug)]
 pub(super) enum Scoped {
     Few(Few),
@@ -29,12 +35,12 @@ pub(super) enum Scoped {
     Many(Box<HashMap<TypeNumber, Shelf, ahash::RandomState>>),
 }
 
-/// Rules and the number of an event type of each, in the order of the numbers. They lie apart, so that
+/// Wishes and the number of an event type of each, in the order of the numbers. They lie apart, so that
 /// looking through the numbers fetches nothing else from memory.
 #[derive(Debug, Default)]
 pub(super) struct Few {
     numbers: Vec<TypeNumber>,
-    rules: Vec<Arc<Filed>>,
+    wishes: Vec<Wish>,
 }
 
 impl Default for Scoped {
@@ -52,8 +58,8 @@ impl Shelves {
         self.types.remove(number);
     }
 
-    pub(super) fn put(&mut self, rule: &Arc<Filed>) {
-        if let Some(tree) = &rule.pattern {
+    pub(super) fn put(&mut self, rule: &Filed) {
+        if let Some(tree) = rule.wish.pattern() {
             self.paths.add(tree);
         }
         match &rule.scope {
@@ -69,8 +75,8 @@ impl Shelves {
         }
     }
 
-    pub(super) fn remove(&mut self, rule: &Arc<Filed>) {
-        if let Some(tree) = &rule.pattern {
+    pub(super) fn remove(&mut self, rule: &Filed) {
+        if let Some(tree) = rule.wish.pattern() {
             self.paths.remove(tree);
         }
         match &rule.scope {
@@ -107,15 +113,11 @@ impl Shelves {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        let is_nothing_for_all = match &self.all {
-            Scoped::Few(few) => few.rules.is_empty(),
-            Scoped::Many(shelves) => shelves.is_empty(),
-        };
         self.types.is_empty()
             && self.by_project.is_empty()
             && self.by_company.is_empty()
             && self.paths.is_empty()
-            && is_nothing_for_all
+            && self.all.is_empty()
     }
 }
 
@@ -126,71 +128,85 @@ fn in_name<'n>(names: &'n mut ByName, name: &str) -> &'n mut Scoped {
     names.get_mut(name).expect("it is there now")
 }
 
-fn out_of_name(names: &mut ByName, name: &str, rule: &Arc<Filed>) {
+fn out_of_name(names: &mut ByName, name: &str, rule: &Filed) {
     if names.get_mut(name).is_some_and(|scoped| scoped.remove(rule)) {
         names.remove(name);
     }
 }
 
 impl Scoped {
-    fn put(&mut self, rule: &Arc<Filed>) {
+    fn put(&mut self, rule: &Filed) {
         if let Self::Few(few) = self
-            && few.rules.len() + rule.types.used().len() > FEW
+            && few.numbers.len() + rule.types.used().len() > FEW
         {
             let mut shelves = HashMap::<TypeNumber, Shelf, ahash::RandomState>::default();
-            for (number, rule) in few.numbers.drain(..).zip(few.rules.drain(..)) {
-                shelves.entry(number).or_default().put(&rule);
+            for (number, wish) in few.numbers.iter().zip(&few.wishes) {
+                shelves.entry(*number).or_default().put(wish);
             }
             *self = Self::Many(Box::new(shelves));
         }
         for number in rule.types.distinct() {
             match self {
-                Self::Few(few) => few.put(number, rule),
-                Self::Many(shelves) => shelves.entry(number).or_default().put(rule),
+                Self::Few(few) => few.put(number, &rule.wish),
+                Self::Many(shelves) => shelves.entry(number).or_default().put(&rule.wish),
             }
         }
     }
 
     /// Whether nothing is left.
-    fn remove(&mut self, rule: &Arc<Filed>) -> bool {
-        match self {
-            Self::Few(few) => {
-                few.remove(rule);
-                few.rules.is_empty()
-            }
-            Self::Many(shelves) => {
-                for number in rule.types.distinct() {
-                    if shelves.get_mut(&number).is_some_and(|shelf| shelf.remove(rule)) {
+    fn remove(&mut self, rule: &Filed) -> bool {
+        for number in rule.types.distinct() {
+            match self {
+                Self::Few(few) => few.remove(number, &rule.wish),
+                Self::Many(shelves) => {
+                    if shelves.get_mut(&number).is_some_and(|shelf| shelf.remove(&rule.wish)) {
                         shelves.remove(&number);
                     }
                 }
-                shelves.is_empty()
             }
+        }
+        self.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Few(few) => few.numbers.is_empty(),
+            Self::Many(shelves) => shelves.is_empty(),
         }
     }
 }
 
 impl Few {
-    /// The rules of these types, which come in order.
-    pub(super) fn of_types(&self, types: &[TypeNumber]) -> impl Iterator<Item = &Arc<Filed>> {
-        let typed = self.numbers.iter().zip(&self.rules);
-        typed.filter(|(number, _)| types.binary_search(number).is_ok()).map(|(_, rule)| rule)
+    /// Those of these types.
+    pub(super) fn of_types(&self, types: &[TypeNumber]) -> impl Iterator<Item = &Wish> {
+        types.iter().flat_map(move |number| &self.wishes[self.places(*number)])
     }
 
-    fn put(&mut self, number: TypeNumber, rule: &Arc<Filed>) {
-        if self.rules.len() == self.rules.capacity() {
+    /// Once, however often it is put.
+    fn put(&mut self, number: TypeNumber, wish: &Wish) {
+        let places = self.places(number);
+        if self.wishes[places.clone()].contains(wish) {
+            return;
+        }
+        if self.numbers.len() == self.numbers.capacity() {
             self.numbers.reserve_exact(GROWTH);
-            self.rules.reserve_exact(GROWTH);
+            self.wishes.reserve_exact(GROWTH);
         }
-        let place = self.numbers.partition_point(|known| *known <= number);
-        self.numbers.insert(place, number);
-        self.rules.insert(place, rule.clone());
+        self.numbers.insert(places.end, number);
+        self.wishes.insert(places.end, wish.clone());
     }
 
-    fn remove(&mut self, rule: &Arc<Filed>) {
-        while let Some(place) = self.rules.iter().position(|known| Arc::ptr_eq(known, rule)) {
+    fn remove(&mut self, number: TypeNumber, wish: &Wish) {
+        if let Some(place) = self.places(number).find(|place| self.wishes[*place] == *wish) {
             self.numbers.remove(place);
-            self.rules.remove(place);
+            self.wishes.remove(place);
         }
+    }
+
+    /// Counts instead of searching: no step waits for what the last one has fetched from memory.
+    fn places(&self, number: TypeNumber) -> Range<usize> {
+        let start = self.numbers.iter().filter(|known| **known < number).count();
+        let count = self.numbers.iter().filter(|known| **known == number).count();
+        start..start + count
     }
 }

@@ -83,10 +83,52 @@ fn check(changes: Vec<(u8, Option<Vec<Rule>>)>, events: &[Event]) -> Result<(), 
     for id in plain.keys() {
         index.remove(*id);
     }
+    check_empty(&index)
+}
+
+/// Nothing is left once all webhooks are gone.
+fn check_empty(index: &Index) -> Result<(), TestCaseError> {
     prop_assert!(index.copies.read(Shelves::is_empty));
     prop_assert!(index.ledger().filed.is_empty());
-    prop_assert!(index.ledger().trees.is_empty());
+    prop_assert!(index.ledger().rests.is_empty());
     Ok(())
+}
+
+#[test]
+fn equal_rules_of_a_webhook_come_and_go_together() {
+    let webhook = |number: u128| WebhookId(Uuid::from_u128(number));
+    let rule = |types: &[&str], n: Option<u128>| Rule {
+        event_types: Some(types.iter().map(|name| name.parse().unwrap()).collect()),
+        projects: Some(vec!["p1".to_owned()]),
+        pattern: n.map(|n| format!(r#"{{"data": {{"n": [{n}]}}}}"#).parse().unwrap()),
+        ..Rule::default()
+    };
+    let event = event_with("a.b", "c1", "p1", &serde_json::json!({ "n": 0 }));
+    let wanting = |index: &Index| index.wanting(&event, Timestamp::UNIX_EPOCH);
+    for (others, n) in [0, 10, 100].into_iter().flat_map(|others| [(others, None), (others, Some(0))]) {
+        let index = Index::default();
+        (1..=others).for_each(|number| index.put(webhook(number), &[rule(&["a.b"], Some(number))]));
+        let alike = [rule(&["a.b"], n), rule(&["a.*", "a.b"], n), rule(&["a.b", "a.b"], n)];
+        index.apply([(webhook(0), &alike[..]), (webhook(0), &alike[..2])]);
+        assert_eq!(wanting(&index), [webhook(0)]);
+        index.put(webhook(0), &alike[..1]);
+        assert_eq!(wanting(&index), [webhook(0)]);
+        index.put(webhook(0), &[rule(&["b.b"], n)]);
+        assert_eq!(wanting(&index), []);
+        (0..=others).for_each(|number| index.remove(webhook(number)));
+        check_empty(&index).unwrap();
+    }
+}
+
+#[test]
+fn a_webhook_does_not_get_the_event_that_is_about_itself() {
+    let [one, other] = [7, 8].map(|number| WebhookId(Uuid::from_u128(number)));
+    let index = Index::default();
+    let rule = Rule { event_types: Some(vec!["webhook.*".parse().unwrap()]), ..Rule::default() };
+    [one, other].iter().for_each(|id| index.put(*id, std::slice::from_ref(&rule)));
+    let data = serde_json::json!({ "webhook": { "id": one } });
+    let about = event_with("webhook.disabled", "c1", "", &data);
+    assert_eq!(index.wanting(&about, Timestamp::UNIX_EPOCH), [other]);
 }
 
 proptest! {

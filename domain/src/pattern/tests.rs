@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -41,7 +41,11 @@ fn public_cases() -> Option<Cases> {
         Err(error) if is_given => panic!("POSTHORN_FILTER_CASES: cannot read {}: {error}", file.display()),
         Err(error) => {
             let told = format!("{}: {error}; set POSTHORN_FILTER_CASES", file.display());
-            eprintln!("\n*** NOT TESTED: the public filter cases are absent ({told}) ***\n");
+            // Past the test runner, which swallows what a test that passes prints.
+            let _ = writeln!(
+                std::io::stderr(),
+                "\n*** NOT TESTED: the public filter cases are absent ({told}) ***\n"
+            );
             None
         }
     }

@@ -63,8 +63,13 @@ pub fn check_text(text: &str, most: usize) -> Result<(), String> {
 pub fn check_contact(contact: &str) -> Result<(), String> {
     check_text(contact, LONGEST_NAME)?;
     let parts = contact.split_once('@');
-    let is_part = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '@');
-    match parts.is_some_and(|(name, host)| is_part(name) && is_part(host)) {
+    let is_name =
+        |text: &str| text.bytes().all(|c| c.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&c));
+    let is_label = |text: &str| text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+    let of = |text: &str, is_part: &dyn Fn(&str) -> bool| {
+        text.split('.').all(|part| !part.is_empty() && is_part(part))
+    };
+    match parts.is_some_and(|(name, host)| of(name, &is_name) && of(host, &is_label)) {
         true => Ok(()),
         false => Err("it is not an e-mail address such as ops@example.com".to_owned()),
     }
@@ -141,8 +146,20 @@ mod tests {
 
     #[test]
     fn contacts_are_addresses() {
-        assert_eq!(check_contact("ops@example.com"), Ok(()));
-        for bad in ["", "ops", "@example.com", "a b@example.com", "a@b@c", "a@b\r\nBcc: x"] {
+        for good in ["ops@example.com", "first.last+posthorn@mail.example.com"] {
+            assert_eq!(check_contact(good), Ok(()));
+        }
+        for bad in [
+            "",
+            "ops",
+            "@example.com",
+            "Ops <ops@example.com>",
+            "ops,dev@example.com",
+            "a@b..c",
+            "a b@example.com",
+            "a@b@c",
+            "a@b\r\nBcc: x",
+        ] {
             assert!(check_contact(bad).is_err(), "{bad:?}");
         }
     }

@@ -2,19 +2,27 @@
 
 use tokio_postgres::Row;
 
-use super::{Company, anywhere, changing, listing};
-use crate::{connect::Store, error::StoreError};
+use super::{Company, anywhere, change, listing};
+use crate::{actor::Actor, connect::Store, error::StoreError};
 
 impl Store {
-    /// Companies after `after` in whose id or name `text` occurs; all if it is empty.
+    /// Companies after `after` in whose id or name `text` occurs; all if it is empty. With `within`, of
+    /// these.
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn companies(&self, text: &str, after: &str, limit: u32) -> Result<Vec<Company>, StoreError> {
-        let query = "SELECT id, name FROM companies WHERE id > $2 AND (id ILIKE $1 OR name ILIKE $1)
-                     ORDER BY id LIMIT $3";
+    pub async fn companies(
+        &self,
+        text: &str,
+        within: Option<&[String]>,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Company>, StoreError> {
+        let query = "SELECT id, name FROM companies
+                     WHERE id > $2 AND (id ILIKE $1 OR name ILIKE $1) AND ($3::text[] IS NULL OR id = ANY ($3))
+                     ORDER BY id LIMIT $4";
         let client = self.client().await?;
-        let rows = client.query(query, &[&anywhere(text), &after, &i64::from(limit)]).await;
+        let rows = client.query(query, &[&anywhere(text), &after, &within, &i64::from(limit)]).await;
         Ok(rows.map_err(listing())?.iter().map(read).collect())
     }
 
@@ -32,22 +40,20 @@ impl Store {
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn name_company(&self, company: &Company) -> Result<(), StoreError> {
+    pub async fn name_company(&self, company: &Company, actor: &Actor) -> Result<(), StoreError> {
         let upsert = "INSERT INTO companies (id, name) VALUES ($1, $2)
                       ON CONFLICT (id) DO UPDATE SET name = excluded.name, updated_at = now()";
-        let client = self.client().await?;
-        client.execute(upsert, &[&company.id, &company.name]).await.map(|_| ()).map_err(changing())
+        change(self, actor, upsert, &[&company.id, &company.name]).await.map(|_| ())
     }
 
     /// Deletes a company and its projects; whether there was one. It comes back when it is seen again.
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn delete_company(&self, id: &str) -> Result<bool, StoreError> {
+    pub async fn delete_company(&self, id: &str, actor: &Actor) -> Result<bool, StoreError> {
         let delete = "WITH projects AS (DELETE FROM projects WHERE company_id = $1)
-                      DELETE FROM companies WHERE id = $1";
-        let client = self.client().await?;
-        Ok(client.execute(delete, &[&id]).await.map_err(changing())? == 1)
+                      DELETE FROM companies WHERE id = $1 RETURNING id";
+        Ok(change(self, actor, delete, &[&id]).await?.len() == 1)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Event types that were seen or described.
 
+use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 
-use super::{EventType, EventTypeDescription, anywhere, changing, listing, read_event_type};
-use crate::{connect::Store, error::StoreError};
+use super::{EventType, EventTypeDescription, anywhere, change, listing, read_event_type};
+use crate::{actor::Actor, connect::Store, error::StoreError};
 
 const COLUMNS: &str = "type, description, grouped, example, schema, revision, created_at, updated_at";
 
@@ -49,13 +50,13 @@ impl Store {
         name: &str,
         described: &EventTypeDescription,
         expected: Option<i64>,
+        actor: &Actor,
     ) -> Result<Option<EventType>, StoreError> {
         let EventTypeDescription { description, group, example, schema } = described;
         let schema = schema.as_ref().map(Json);
-        let client = self.client().await?;
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
             [&name, description, group, example, &schema];
-        let row = match expected {
+        let rows = match expected {
             None => {
                 let upsert = format!(
                     "INSERT INTO event_types (type, description, grouped, example, schema)
@@ -66,7 +67,7 @@ impl Store {
                          revision = excluded.revision, updated_at = now()
                      RETURNING {COLUMNS}"
                 );
-                client.query_opt(&upsert, &values).await
+                change(self, actor, &upsert, &values).await?
             }
             Some(revision) => {
                 let update = format!(
@@ -76,19 +77,34 @@ impl Store {
                      WHERE type = $1 AND revision = $6
                      RETURNING {COLUMNS}"
                 );
-                client.query_opt(&update, &[&values[..], &[&revision]].concat()).await
+                change(self, actor, &update, &[&values[..], &[&revision]].concat()).await?
             }
         };
-        Ok(row.map_err(changing())?.as_ref().map(read_event_type))
+        Ok(rows.first().map(read_event_type))
+    }
+
+    /// The schemas of those of these event types that have one, each with the type's revision.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn schemas(&self, names: &[&str]) -> Result<Vec<(String, i64, Box<RawValue>)>, StoreError> {
+        let query =
+            "SELECT type, revision, schema FROM event_types WHERE type = ANY ($1) AND schema IS NOT NULL";
+        let client = self.client().await?;
+        let rows = client.query(query, &[&names]).await.map_err(listing())?;
+        let read = |row: &tokio_postgres::Row| {
+            let Json(schema) = row.get::<_, Json<Box<RawValue>>>("schema");
+            (row.get("type"), row.get("revision"), schema)
+        };
+        Ok(rows.iter().map(read).collect())
     }
 
     /// Deletes an event type; whether there was one. It comes back when it is seen again.
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn delete_event_type(&self, name: &str) -> Result<bool, StoreError> {
-        let client = self.client().await?;
-        let deleted = client.execute("DELETE FROM event_types WHERE type = $1", &[&name]).await;
-        Ok(deleted.map_err(changing())? == 1)
+    pub async fn delete_event_type(&self, name: &str, actor: &Actor) -> Result<bool, StoreError> {
+        let delete = "DELETE FROM event_types WHERE type = $1 RETURNING type";
+        Ok(change(self, actor, delete, &[&name]).await?.len() == 1)
     }
 }

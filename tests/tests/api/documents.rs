@@ -1,4 +1,4 @@
-//! The OpenAPI document and the page made of it.
+//! The OpenAPI document and the page made of it, which the guide agrees with.
 
 use posthorn_tests::App;
 
@@ -17,6 +17,12 @@ async fn the_document_is_openapi_3_1_and_the_page_needs_nothing_from_elsewhere()
     assert!(page.header("content-security-policy").is_some_and(|it| it.starts_with("default-src 'none'")));
     for path in paths.keys() {
         assert!(page.text.contains(&format!("<code>{path}</code>")), "{path}");
+    }
+    let described = include_str!("../../../docs/api.md").split_once("\n## Problems\n").unwrap().1;
+    let kinds: Vec<_> = described.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    assert_eq!(page.text.matches("<tr id=").count(), kinds.len());
+    for kind in kinds {
+        assert!(page.text.contains(&format!("<tr id=\"{kind}\">")), "{kind}");
     }
     for foreign in ["<script", "src=", "http://", "<link", "url("] {
         assert!(!page.text.contains(foreign), "{foreign}");

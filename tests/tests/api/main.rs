@@ -1,6 +1,7 @@
 //! The promises of the management API, on real servers.
 
 mod audit;
+mod catalogue;
 mod commands;
 mod conventions;
 mod deliveries;
@@ -15,6 +16,7 @@ mod rejected;
 mod replays;
 mod scopes;
 mod states;
+mod statistics;
 mod testing;
 mod tokens;
 mod webhooks;

@@ -1,9 +1,14 @@
 //! Replays: deliveries of a time made again, in the background.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+use posthorn_store::{Actor, NewReplay, Progress, Store};
 use posthorn_tests::{
     App, Client, Event, Gate, Receiver, Reply, Request, always, api::text, event, eventually, ids,
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// Publishes events until the webhook has missed this many, and returns those.
 async fn missed(app: &App, count: usize) -> Vec<Event> {
@@ -126,6 +131,12 @@ async fn a_replay_waits_behind_live_traffic_survives_a_crash_and_can_be_canceled
     let begun = replay(&admin, &webhook, "missed", false).await;
     let path = format!("/v1/replays/{}", begun["id"].as_str().unwrap());
     admin.shows(&path, "/published", json!(20)).await;
+    let at_20 = admin.get(&path).await.expect(200)["updated_at"].clone();
+    eventually("it was looked at again", async || {
+        (admin.get(&path).await.expect(200)["updated_at"] != at_20).then_some(())
+    })
+    .await;
+    assert_eq!(admin.get(&path).await.expect(200)["published"], 20);
     assert_eq!(admin.get(&format!("/v1/webhooks/{id}")).await.expect(200)["waiting"], 20);
     api.process.kill().await;
 
@@ -156,6 +167,32 @@ async fn a_replay_waits_behind_live_traffic_survives_a_crash_and_can_be_canceled
     let stopped = admin.shows(&path, "/state", json!("stopped")).await;
     assert!(stopped["error"].as_str().unwrap().contains("disabled"), "{stopped}");
     drop(recording);
+}
+
+#[tokio::test]
+async fn what_is_canceled_stays_so_whatever_is_under_way() {
+    let app = App::create().await;
+    let webhook = app.add_webhook("http://127.0.0.1:9/", &[]).await;
+    let store = Store::new(&app.database.url, 2).expect("the URL is good");
+    let asked = NewReplay {
+        id: Uuid::now_v7(),
+        webhook_id: webhook.id.parse().expect("it is an id"),
+        since: Timestamp::UNIX_EPOCH,
+        until: Timestamp::now(),
+        event_types: None,
+        which: "all".to_owned(),
+        dry_run: false,
+        companies: None,
+    };
+    let (actor, process) = (Actor::command("a test"), Uuid::now_v7());
+    store.add_replay(&asked, &actor).await.expect("it is added");
+    let claimed = store.claim_replay(process, Duration::from_secs(30)).await.expect("it answers");
+    assert_eq!(claimed.map(|replay| replay.asked.id), Some(asked.id));
+    store.cancel_replay(asked.id, &actor).await.expect("it answers");
+    let progress = Progress { ended: Some(Ok(())), ..Progress::default() };
+    store.advance_replay(asked.id, process, &progress).await.expect("it answers");
+    let replay = store.replay(asked.id).await.expect("it answers").expect("it is there");
+    assert_eq!(replay.state, "canceled");
 }
 
 #[tokio::test]

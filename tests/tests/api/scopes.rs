@@ -62,12 +62,18 @@ impl Theirs {
             Some("replays") => &self.replay,
             Some("rejected-events") => &self.rejected,
             Some("tokens") => &self.token,
+            Some("companies") => "b",
+            Some("projects") => "p",
             _ => "",
         };
         let path = route.path.replace("{id}", id).replace("{event}", &self.event.id);
-        let path = path.replace("{webhook}", &self.webhook);
+        let path = path.replace("{webhook}", &self.webhook).replace("{type}", "todo.created");
         assert!(!path.contains('{'), "say what stands for the parts of {}", route.path);
-        if path.ends_with("/explain") { format!("{path}?webhook={}", self.webhook) } else { path }
+        match &*route.path {
+            "/v1/events/{id}/explain" => format!("{path}?webhook={}", self.webhook),
+            "/v1/projects/{id}" => format!("{path}?company=b"),
+            _ => path,
+        }
     }
 }
 
@@ -75,6 +81,8 @@ impl Theirs {
 fn body(route: &Route) -> Option<Value> {
     match (route.method.as_str(), route.path.as_str()) {
         ("PATCH", _) => Some(json!({ "name": "mine" })),
+        ("PUT", "/v1/event-types/{type}") => Some(json!({ "description": "mine" })),
+        ("PUT", _) => Some(json!({ "name": "mine" })),
         ("POST", "/v1/webhooks") => Some(json!({ "url": "http://127.0.0.1:9/", "rules": [{}] })),
         ("POST", "/v1/events") => Some(json!({ "type": "a", "company_id": "b", "data": {} })),
         ("POST", "/v1/events:batch") => {
@@ -92,6 +100,7 @@ fn body(route: &Route) -> Option<Value> {
 async fn send(client: &Client, route: &Route, path: &str) -> posthorn_tests::api::Answer {
     match body(route) {
         Some(body) if route.method == "PATCH" => client.patch(path, &body).await,
+        Some(body) if route.method == "PUT" => client.put(path, &body).await,
         Some(body) => client.post(path, &body).await,
         None => client.send(&route.method, path, None, b"").await,
     }
@@ -128,8 +137,14 @@ async fn a_token_of_one_company_finds_nothing_of_another() {
                 answer.problem(403, "forbidden");
                 assert!(admin.starts_with("/v1/tokens") || admin == "/v1/audit-log", "{route:?}");
             }
+            // The names of event types are no company's own.
+            ("GET", "/v1/event-types" | "/v1/event-types/{type}") => _ = answer.expect(200),
+            (_, "/v1/event-types/{type}") | ("GET", "/v1/statistics") => _ = answer.problem(403, "forbidden"),
             (_, one) if one.contains('{') => _ = answer.problem(404, "not-found"),
-            ("GET", "/v1/webhooks" | "/v1/events" | "/v1/rejected-events") => {
+            (
+                "GET",
+                "/v1/webhooks" | "/v1/events" | "/v1/rejected-events" | "/v1/companies" | "/v1/projects",
+            ) => {
                 assert_eq!(answer.expect(200)["data"], json!([]), "{route:?}");
             }
             ("POST", "/v1/webhooks") => {

@@ -114,15 +114,21 @@ async fn the_producers_trace_goes_on_at_the_receiver() {
     let _roles = app.start().await;
 
     let event = event("todo.created");
-    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let trace = [
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("tracestate", "rojo=00f067aa0ba902b7"),
+    ];
     let mut headers = FieldTable::default();
-    let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
-    headers.insert("traceparent".into(), AMQPValue::LongString(traceparent.into()));
+    for (name, value) in trace {
+        headers.insert(name.into(), AMQPValue::LongString(value.into()));
+    }
     let properties = identified(&event.id).with_headers(headers);
     app.broker.publish(&app.name("events"), "todo.created", properties, &event.encode_to_vec()).await;
 
     for request in receiver.receives(2).await {
-        assert!(request.header("traceparent").contains(trace), "{request:?}");
+        for (name, value) in trace {
+            assert_eq!(request.header(name), value, "{request:?}");
+        }
     }
 }
 

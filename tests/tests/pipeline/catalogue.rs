@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use posthorn_domain::journal::{Entry, Routed};
-use posthorn_store::{Company, EventTypeDescription, Project, Recording, Store};
+use posthorn_store::{Actor, Company, EventTypeDescription, Project, Recording, Store};
 use posthorn_tests::{App, Event, event, eventually};
 use prost::Message;
 
@@ -27,7 +27,8 @@ async fn what_events_name_is_there_to_choose_from_and_can_be_described() {
     let store = Store::new(&app.database.url, 2).expect("the URL is good");
 
     let projects = eventually("both projects", async || {
-        let projects = store.projects(None, "", ("", ""), 10).await.expect("the database answers");
+        let projects =
+            store.projects(None, "", None, &Default::default(), 10).await.expect("the database answers");
         (projects.len() == 2).then_some(projects)
     })
     .await;
@@ -51,8 +52,9 @@ async fn what_events_name_is_there_to_choose_from_and_can_be_described() {
         example: Some(serde_json::json!({"title": "x"})),
         schema: serde_json::value::RawValue::from_string(r#"{"type":  "object"}"#.to_owned()).ok(),
     };
+    let actor = Actor::command("a test");
     let describe = async |expected| {
-        store.describe_event_type("todo.created", &described, expected).await.expect("it takes it")
+        store.describe_event_type("todo.created", &described, expected, &actor).await.expect("it takes it")
     };
     let first = describe(None).await.expect("whatever its revision");
     assert_eq!(first.described.schema.as_ref().map(|schema| schema.get()), Some(r#"{"type":  "object"}"#));
@@ -62,15 +64,18 @@ async fn what_events_name_is_there_to_choose_from_and_can_be_described() {
     assert_eq!(names("somebody has", "", 10).await, ["todo.created"]);
 
     let company = Company { id: "c1".to_owned(), name: "Example Ltd".to_owned() };
-    store.name_company(&company).await.expect("it takes it");
-    assert_eq!(store.companies("example", "", 10).await.expect("it answers"), [company]);
+    store.name_company(&company, &actor).await.expect("it takes it");
+    assert_eq!(store.companies("example", None, "", 10).await.expect("it answers"), [company]);
     let project = Project { company_id: "c1".to_owned(), id: "p1".to_owned(), name: "Office".to_owned() };
-    store.name_project(&project).await.expect("it takes it");
-    assert_eq!(store.projects(Some("c1"), "offi", ("", ""), 10).await.expect("it answers"), [project]);
-    assert!(store.delete_company("c1").await.expect("it answers"));
-    assert_eq!(store.projects(Some("c1"), "", ("", ""), 10).await.expect("it answers"), []);
-    assert!(store.delete_event_type("todo.created").await.expect("it answers"));
-    assert!(!store.delete_event_type("todo.created").await.expect("it answers"));
+    store.name_project(&project, &actor).await.expect("it takes it");
+    assert_eq!(
+        store.projects(Some("c1"), "offi", None, &Default::default(), 10).await.expect("it answers"),
+        [project]
+    );
+    assert!(store.delete_company("c1", &actor).await.expect("it answers"));
+    assert_eq!(store.projects(Some("c1"), "", None, &Default::default(), 10).await.expect("it answers"), []);
+    assert!(store.delete_event_type("todo.created", &actor).await.expect("it answers"));
+    assert!(!store.delete_event_type("todo.created", &actor).await.expect("it answers"));
 }
 
 #[tokio::test]
@@ -86,10 +91,13 @@ async fn a_flood_of_ids_fills_no_more_than_the_limit() {
         let (one, other) = tokio::join!(one.record(&entries, recording), other.record(&entries, recording));
         one.and(other).expect("they record");
     }
-    let companies = stores[0].companies("", "", 1000).await.expect("the database answers");
+    let companies = stores[0].companies("", None, "", 1000).await.expect("the database answers");
     let distinct: BTreeSet<_> = companies.iter().map(|company| &company.id).collect();
     assert_eq!((companies.len(), distinct.len()), (50, 50));
-    assert_eq!(stores[0].projects(None, "", ("", ""), 1000).await.expect("it answers").len(), 50);
+    assert_eq!(
+        stores[0].projects(None, "", None, &Default::default(), 1000).await.expect("it answers").len(),
+        50
+    );
     let events = app.database.count("SELECT count(*) FROM events", &[]).await;
     assert_eq!(events, 200, "all are recorded");
 }

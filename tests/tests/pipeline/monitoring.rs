@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeSet, process::Stdio};
 
-use posthorn_tests::{App, Receiver, always, event, metrics, servers::repository};
-use serde_json::Value;
+use posthorn_tests::{
+    App, Receiver, always, event, eventually, eventually_is, metrics, servers::repository, statuses,
+};
+use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process::Command};
 
 #[tokio::test]
@@ -36,6 +38,59 @@ async fn alert_rules_say_what_they_promise() {
     for line in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
         assert!(runbook.contains(&format!("### {line}\n")), "docs/operations.md does not tell of {line}");
     }
+}
+
+#[tokio::test]
+async fn the_dashboards_queries_are_promql() {
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/dashboards/posthorn.json")).unwrap();
+    let panels = dashboard["panels"].as_array().expect("it has panels").iter();
+    let queries = panels.flat_map(|panel| panel["targets"].as_array().expect("a panel asks something"));
+    let rules: Vec<_> = queries
+        .enumerate()
+        .map(|(number, query)| {
+            let query = query["expr"].as_str().expect("a query is text").replace("$__rate_interval", "5m");
+            json!({ "record": format!("query:{number}"), "expr": query })
+        })
+        .collect();
+    assert!(rules.len() > 20, "{rules:?}");
+
+    let file = json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
+    promtool(&["check", "rules", "/dev/stdin"], &file.to_string()).await;
+}
+
+#[tokio::test]
+async fn a_retry_that_is_due_shows_until_it_is_made() {
+    let app = App::with(&[("POSTHORN_RETRY_SCHEDULE", "3s")]).await;
+    let receiver = Receiver::start(statuses([503, 200])).await;
+    let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
+    let roles = app.start().await;
+    app.publish(&event("todo.created")).await;
+    app.database.records_attempts(&webhook, 1).await;
+    roles.dispatcher.stop().await;
+    roles.recorder.stop().await;
+    eventually_is("waiting retries", 0, async || app.retrying().await).await;
+
+    assert!(overdue(&app).await > 0.0);
+    app.webhook("pause", &webhook).await;
+    assert_eq!(overdue(&app).await, 0.0, "it must wait");
+    app.webhook("resume", &webhook).await;
+    assert!(overdue(&app).await > 0.0);
+
+    let _made = (app.start_role("dispatcher").await, app.start_role("recorder").await);
+    app.database.records_attempts(&webhook, 2).await;
+    assert_eq!(overdue(&app).await, 0.0, "it was made");
+}
+
+/// For how long the oldest retry is late, as a recorder tells it that just starts.
+async fn overdue(app: &App) -> f64 {
+    let mut recorder = app.start_role("recorder").await;
+    let overdue = eventually("the recorder tells how late retries are", async || {
+        let page = recorder.page("/metrics").await.1;
+        metrics::parse(&page).get("posthorn_retry_overdue_seconds").copied()
+    })
+    .await;
+    recorder.stop().await;
+    overdue
 }
 
 #[test]

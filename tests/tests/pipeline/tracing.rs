@@ -26,7 +26,7 @@ async fn a_trace_goes_from_the_publisher_to_the_receiver_and_the_collector() {
 
     let event = event("todo.created");
     let traceparent = format!("00-{TRACE}-{PARENT}-01");
-    app.publisher().await.publish_traced(&event, Some(&traceparent)).await.unwrap();
+    app.publisher().await.publish_traced(&event, Some(&traceparent), Some("rojo=1,congo=t61")).await.unwrap();
     let requests = receiver.receives(2).await;
     let spans = eventually("a routing and two attempts are exported", async || {
         Some(exported(&collector)).filter(|spans| spans.len() >= 3)
@@ -42,6 +42,7 @@ async fn a_trace_goes_from_the_publisher_to_the_receiver_and_the_collector() {
         assert_eq!(hex(&attempt.parent_span_id), hex(&routing.span_id), "{attempt:?}");
         let expected = format!("00-{TRACE}-{}-01", hex(&attempt.span_id));
         assert_eq!(request.header("traceparent"), expected);
+        assert_eq!(request.header("tracestate"), "rojo=1,congo=t61");
     }
     let codes: Vec<_> =
         attempts.iter().map(|attempt| attributes(attempt)["http.response.status_code"].clone()).collect();

@@ -1,6 +1,6 @@
 //! Many patterns and events, a line each.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, BufReader, Write};
 
 use anyhow::Context;
 use posthorn_domain::pattern::{Limits, Pattern, PatternProblem};
@@ -13,14 +13,20 @@ struct Line {
     event: String,
 }
 
-/// Answers every line of standard input.
+/// Answers every line of standard input. Answers gather only while more lines are at hand, so that
+/// whoever waits for one before the next line gets it.
 pub(super) fn run(limits: &Limits) -> anyhow::Result<()> {
+    let mut input = BufReader::new(std::io::stdin().lock());
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    for line in std::io::stdin().lock().lines() {
-        let line = line.context("cannot read standard input")?;
+    let mut line = String::new();
+    while input.read_line(&mut line).context("cannot read standard input")? > 0 {
         if !line.trim().is_empty() {
-            writeln!(out, "{}", answer(&line, limits)).context("cannot write the answers")?;
+            writeln!(out, "{}", answer(line.trim_end(), limits)).context("cannot write the answers")?;
         }
+        if input.buffer().is_empty() {
+            out.flush().context("cannot write the answers")?;
+        }
+        line.clear();
     }
     out.flush().context("cannot write the answers")
 }
@@ -45,4 +51,31 @@ fn problem(code: &'static str, value: &str, message: &str) -> Value {
     let problem =
         PatternProblem { pointer: String::new(), code, value: value.to_owned(), message: message.to_owned() };
     json!({ "problems": [problem] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_has_its_own_answer() {
+        let answered = |pattern: &str, event: &str| {
+            answer(&json!({ "pattern": pattern, "event": event }).to_string(), &Limits::default())
+        };
+        let pattern = r#"{"data": {"n": [12345678901234567890.5]}}"#;
+        assert_eq!(answered(pattern, r#"{"data": {"n": 123456789012345678905e-1}}"#), json!({"match": true}));
+        assert_eq!(answered(pattern, r#"{"data": {"n": 5}}"#), json!({"match": false}));
+        let codes = |answer: Value| -> Vec<(String, String)> {
+            let problems = answer["problems"].as_array().unwrap();
+            let told = |problem: &Value, name: &str| problem[name].as_str().unwrap().to_owned();
+            problems.iter().map(|problem| (told(problem, "pointer"), told(problem, "code"))).collect()
+        };
+        let found = |pointer: &str, code: &str| (pointer.to_owned(), code.to_owned());
+        assert_eq!(
+            codes(answered(r#"{"a": 1, "b": []}"#, "{}")),
+            [found("/a", "wrong_type"), found("/b", "empty_list")]
+        );
+        assert_eq!(codes(answered(pattern, "{")), [found("", "bad_event")]);
+        assert_eq!(codes(answer(r#"{"pattern": {}}"#, &Limits::default())), [found("", "bad_line")]);
+    }
 }

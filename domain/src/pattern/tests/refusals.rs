@@ -68,6 +68,10 @@ fn a_problem_repeats_the_value_and_says_how_to_mend_it() {
         problem.to_string(),
         r#"/data/state: a field's values stand in a list: write ["open"]; found "open""#
     );
+    let whole = Pattern::parse("[1]\n").unwrap_err().remove(0).to_string();
+    assert_eq!(whole, r#"a pattern is an object such as {"data": {"priority": [1, 2]}}; found [1]"#);
+    let long = format!("{{\"a\": \"{}\"}}", "ü".repeat(100));
+    assert_eq!(Pattern::parse(&long).unwrap_err()[0].value, format!("\"{}…", "ü".repeat(79)));
 }
 
 #[test]

@@ -1,0 +1,249 @@
+//! Event types, as people describe them. All companies share them: every token sees them, and those that
+//! see all companies change them.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use posthorn_domain::{
+    event_type::{is_event_type, is_reserved},
+    schema::Schema,
+    webhook::owner,
+};
+use posthorn_store::{EventType, EventTypeDescription};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    body::Body,
+    caller::{Caller, May, Read, Write},
+    problem::{Kind, Problem, Wrong},
+    query::{PageOf, Query, limit, next_page, no_nul, read_cursor},
+    state::Shared,
+    version,
+};
+
+/// The largest example in bytes.
+const LONGEST_EXAMPLE: usize = 64 << 10;
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, describe, remove))
+}
+
+/// An event type.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "EventType")]
+pub(crate) struct EventTypeView {
+    /// Such as `todo.created`.
+    r#type: String,
+    /// What it means.
+    description: String,
+    /// Under which heading it is shown.
+    group: String,
+    /// Data of an example event.
+    #[schema(value_type = Option<Object>)]
+    example: Option<Value>,
+    /// The JSON Schema of its data: what is published over HTTP must fit it.
+    #[schema(value_type = Option<Value>)]
+    schema: Option<Box<RawValue>>,
+    /// When it was seen or described first.
+    created_at: Timestamp,
+    /// When it was described last.
+    updated_at: Timestamp,
+}
+
+impl From<EventType> for EventTypeView {
+    fn from(found: EventType) -> Self {
+        let EventTypeDescription { description, group, example, schema } = found.described;
+        let (created_at, updated_at) = (found.created_at, found.updated_at);
+        Self { r#type: found.name, description, group, example, schema, created_at, updated_at }
+    }
+}
+
+/// An event type as people describe it.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EventTypeInput {
+    /// What it means.
+    #[schema(max_length = 2000, default = "")]
+    description: Option<String>,
+    /// Under which heading it is shown.
+    #[schema(max_length = 200, default = "")]
+    group: Option<String>,
+    /// Data of an example event, at most 64 KiB.
+    #[schema(value_type = Option<Object>)]
+    example: Option<Value>,
+    /// A JSON Schema (draft 4 to 2020-12) that the data of events published over HTTP must fit, at most
+    /// 64 KiB. References to other documents are refused, and regular expressions with look-around.
+    #[schema(value_type = Option<Object>)]
+    schema: Option<Box<RawValue>>,
+}
+
+impl EventTypeInput {
+    fn check(self) -> Result<EventTypeDescription, Problem> {
+        let mut wrong = Vec::new();
+        let mut text = |pointer, text: Option<String>, most| {
+            let text = text.unwrap_or_default();
+            let checked = owner::check_text(&text, most);
+            wrong.extend(checked.err().map(|detail| Wrong::at(pointer, "bad_text", detail)));
+            text
+        };
+        let description = text("/description", self.description, owner::LONGEST_DESCRIPTION);
+        let group = text("/group", self.group, owner::LONGEST_NAME);
+        wrong.extend(self.example.as_ref().and_then(fault_of_example));
+        if let Some(schema) = &self.schema {
+            match (Schema::compile(schema.get()), &self.example) {
+                (Err(problems), _) => {
+                    wrong.extend(problems.into_iter().map(|problem| Wrong::of("/schema", problem)));
+                }
+                (Ok(schema), Some(example)) => {
+                    let problems = schema.check(&example.to_string()).err().unwrap_or_default();
+                    wrong.extend(problems.into_iter().map(|problem| Wrong::of("/example", problem)));
+                }
+                (Ok(_), None) => {}
+            }
+        }
+        match wrong.is_empty() {
+            true => {
+                Ok(EventTypeDescription { description, group, example: self.example, schema: self.schema })
+            }
+            false => Err(Problem::invalid(wrong)),
+        }
+    }
+}
+
+fn fault_of_example(example: &Value) -> Option<Wrong> {
+    let wrong = |code, detail: &str| Some(Wrong::at("/example", code, detail));
+    match example.to_string() {
+        _ if !example.is_object() => wrong("wrong_type", "it is a JSON object, as data is"),
+        text if text.len() > LONGEST_EXAMPLE => wrong("too_long", "at most 64 KiB are allowed"),
+        text if text.contains("\\u0000") => wrong("bad_text", "it holds a NUL"),
+        _ => None,
+    }
+}
+
+/// What a list of event types may be asked for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 250, default = 50)]
+    limit: Option<usize>,
+    /// Where the page begins: `next_cursor` of the last.
+    cursor: Option<String>,
+    /// Only those in whose name, group or description this text occurs, whatever the case.
+    q: Option<String>,
+}
+
+/// List event types
+///
+/// By name: those that were seen in events, and those that were described.
+#[utoipa::path(get, path = "/v1/event-types", tag = "catalogue", params(ListQuery),
+    security(("token" = ["read"])), responses((status = 200, body = PageOf<EventTypeView>)))]
+async fn list(
+    _: May<Read>,
+    State(api): State<Shared>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<PageOf<EventTypeView>>, Problem> {
+    let limit = limit(query.limit)?;
+    let text = no_nul("q", &query.q.unwrap_or_default())?;
+    let after = no_nul("cursor", &read_cursor::<String>(query.cursor.as_deref())?.unwrap_or_default())?;
+    let found = api.store.event_types(&text, &after, limit as u32).await?;
+    let next_cursor = next_page(&found, limit, |last| last.name.clone());
+    Ok(Json(PageOf { data: found.into_iter().map(EventTypeView::from).collect(), next_cursor }))
+}
+
+/// Show an event type
+#[utoipa::path(get, path = "/v1/event-types/{type}", tag = "catalogue", params(("type" = String, Path)),
+    security(("token" = ["read"])), responses((status = 200, body = EventTypeView)))]
+async fn show(
+    _: May<Read>,
+    State(api): State<Shared>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let found = match is_event_type(&name) {
+        true => api.store.event_type(&name).await?,
+        false => None,
+    };
+    Ok(answer(found.ok_or_else(not_found)?))
+}
+
+/// Describe an event type
+///
+/// Seen or not. What is left out is empty. With a schema, events of this type that are published over HTTP
+/// are refused unless their data fits; those over AMQP are not looked at.
+#[utoipa::path(put, path = "/v1/event-types/{type}", tag = "catalogue",
+    params(("type" = String, Path), ("if-match" = Option<String>, Header)),
+    request_body = EventTypeInput, security(("token" = ["write"])),
+    responses((status = 200, body = EventTypeView), (status = 409, description = "It is one of Posthorn's own"), (status = 412, description = "It was changed meanwhile")))]
+async fn describe(
+    May { caller, .. }: May<Write>,
+    State(api): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body<EventTypeInput>,
+) -> Result<Response, Problem> {
+    may_change(&caller, &name)?;
+    let described = body.value.check()?;
+    let expected = match headers.contains_key(header::IF_MATCH) {
+        true => Some(version_of(&api, &headers, &name).await?),
+        false => None,
+    };
+    let actor = caller.acts("event_type.describe");
+    let described = api.store.describe_event_type(&name, &described, expected, &actor).await?;
+    described.map(answer).ok_or_else(|| Problem::new(Kind::Changed, "it was changed meanwhile"))
+}
+
+/// Forget an event type
+///
+/// With its description and schema. It comes back when an event of this type is seen again.
+#[utoipa::path(delete, path = "/v1/event-types/{type}", tag = "catalogue", params(("type" = String, Path)),
+    security(("token" = ["write"])),
+    responses((status = 204, description = "It is forgotten"), (status = 409, description = "It is one of Posthorn's own")))]
+async fn remove(
+    May { caller, .. }: May<Write>,
+    State(api): State<Shared>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    may_change(&caller, &name)?;
+    match api.store.delete_event_type(&name, &caller.acts("event_type.delete")).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(not_found()),
+    }
+}
+
+fn may_change(caller: &Caller, name: &str) -> Result<(), Problem> {
+    if caller.companies.is_some() {
+        let detail = "event types are shared by all companies: a token that sees them all changes them";
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    match name {
+        name if !is_event_type(name) => Err(not_found()),
+        name if is_reserved(name) => {
+            Err(Problem::new(Kind::Conflict, "types that begin with `webhook.` are Posthorn's own"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The revision that a change with `If-Match` is based on.
+async fn version_of(api: &Shared, headers: &HeaderMap, name: &str) -> Result<i64, Problem> {
+    let found = api.store.event_type(name).await?;
+    let found = found.ok_or_else(|| Problem::new(Kind::Changed, "it is not described yet"))?;
+    version::check(headers, found.revision)?;
+    Ok(found.revision)
+}
+
+fn answer(found: EventType) -> Response {
+    ([(header::ETAG, version::etag(found.revision))], Json(EventTypeView::from(found))).into_response()
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("event type")
+}
