@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 mod asking;
 pub(crate) mod audit;
+pub(crate) mod catalogue;
 pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod healthcheck;
@@ -19,6 +20,7 @@ pub(crate) mod publish;
 pub(crate) mod rejected;
 pub(crate) mod replay;
 mod show;
+pub(crate) mod statistics;
 pub(crate) mod token;
 pub(crate) mod webhook;
 
