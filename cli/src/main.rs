@@ -14,9 +14,10 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettab
 
 use client::ApiError;
 use commands::{
-    audit::Audit, delivery::DeliveryCommand, event::EventCommand, healthcheck::Healthcheck, listen::Listen,
-    pattern::PatternCommand, publish::Publish, rejected::RejectedCommand, replay::ReplayCommand,
-    token::TokenCommand, webhook::WebhookCommand,
+    audit::Audit, catalogue::CatalogueCommand, delivery::DeliveryCommand, event::EventCommand,
+    healthcheck::Healthcheck, listen::Listen, pattern::PatternCommand, publish::Publish,
+    rejected::RejectedCommand, replay::ReplayCommand, statistics::Statistics, token::TokenCommand,
+    webhook::WebhookCommand,
 };
 use roles::Role;
 use settings::{DatabaseSettings, LogSettings};
@@ -74,6 +75,11 @@ enum Command {
     /// Look after messages that are no events, over the management API
     #[command(subcommand)]
     Rejected(RejectedCommand),
+    /// List event types, companies and projects, over the management API
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
+    /// Show what was counted by the minute or hour, over the management API
+    Statistics(Statistics),
     /// Make, list and revoke tokens of the management API, over it or in PostgreSQL
     #[command(subcommand)]
     Token(TokenCommand),
@@ -145,6 +151,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Replay(command) => command.run().await,
         Command::Rejected(command) => command.run().await,
         Command::Healthcheck(command) => command.run().await,
+        Command::Catalogue(command) => command.run().await,
+        Command::Statistics(statistics) => statistics.run().await,
         Command::Token(command) => command.run().await,
         Command::Audit(audit) => audit.run().await,
         Command::Pattern(_) => unreachable!("it has an exit status of its own"),
