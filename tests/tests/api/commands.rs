@@ -166,6 +166,13 @@ async fn events_and_deliveries_are_followed_and_made_once_more() {
     let ended = shell.json(&format!("replay show {}", text(&done, "id"))).await;
     assert_eq!((&ended["state"], &ended["published"]), (&json!("finished"), &json!(1)));
     assert_eq!(shell.json(&format!("replay list {webhook}")).await.as_array().map(Vec::len), Some(2));
+
+    shell.shows(&format!("statistics {webhook}"), "/total/accepted", json!(3)).await;
+    let counted = shell.run("statistics --since 1h --step hour").await.success();
+    assert!(counted.contains("in all"), "{counted}");
+    shell.shows("catalogue event-types --text created", "/0/type", json!("todo.created")).await;
+    assert!(shell.run("catalogue companies").await.success().contains("c1"));
+    assert_eq!(shell.json("catalogue projects --company c1").await, json!([]));
 }
 
 #[tokio::test]
