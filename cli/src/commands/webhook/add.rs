@@ -1,5 +1,7 @@
 //! `posthorn webhook add`.
 
+use std::time::Duration;
+
 use anyhow::{Context, anyhow, bail};
 use posthorn_domain::{
     id::WebhookId,
@@ -8,8 +10,6 @@ use posthorn_domain::{
 };
 use posthorn_store::{Actor, NewWebhook};
 use uuid::Uuid;
-
-use std::time::Duration;
 
 use super::{Add, record};
 use crate::client::Answer;
