@@ -35,13 +35,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Measure Posthorn against the bare broker; start it with `make bench`
 #[derive(Debug, Parser)]
 struct Bench {
-    /// Measure only these comparisons (see --list)
+    /// Measure only these comparisons, or these curves of --growth (see --list)
     names: Vec<String>,
-    /// List the comparisons
+    /// List the comparisons, or with --growth the curves
     #[arg(long)]
     list: bool,
-    /// Measure how Posthorn grows with webhooks, dispatchers and payload instead (several minutes a run)
-    #[arg(long, conflicts_with = "names")]
+    /// Measure how Posthorn grows with webhooks, dispatchers and payload instead
+    #[arg(long)]
     growth: bool,
     /// Pairs of runs for each comparison; runs for each step of --growth
     #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..=100))]
@@ -78,9 +78,7 @@ struct Bench {
 fn main() -> anyhow::Result<()> {
     let bench = Bench::parse();
     if bench.list {
-        comparisons::all()
-            .iter()
-            .for_each(|comparison| println!("{:18} {}", comparison.name, comparison.about));
+        bench.catalogue().iter().for_each(|(name, about)| println!("{name:18} {about}"));
         return Ok(());
     }
     rlimit::increase_nofile_limit(u64::MAX)?;
@@ -92,37 +90,51 @@ impl Bench {
         if let Some(order) = &self.ceiling {
             return serde_json::from_str::<mover::Order>(order)?.carry_out(&self.amqp_url).await;
         }
-        let wanted = self.wanted()?;
+        let unknown = |name: &&String| self.catalogue().iter().all(|(known, _)| known != name);
+        if let Some(unknown) = self.names.iter().find(unknown) {
+            bail!("there is no `{unknown}`: see --list");
+        }
         let times =
             Times { warm_up: Duration::from_secs(2), measured: Duration::from_secs(self.seconds.into()) };
         let runner = Runner::new(self.servers(), times).await?;
-        if self.growth {
-            println!("{}", growth::measure(&runner, self.pairs.into(), &self.output).await?);
-            return Ok(());
-        }
-        let sweep = match self.no_sweep {
-            true => Vec::new(),
-            false => sweep::measure(&runner).await?,
+        let markdown = match self.growth {
+            true => self.grow(&runner).await?,
+            false => self.compare(&runner).await?,
         };
-        let mut compared = Vec::new();
-        for comparison in wanted {
-            compared.push(comparison.measure(&runner, self.pairs.into()).await?);
-            report::write(&self.output, &compared, &sweep)?;
-        }
-        println!("{}", report::write(&self.output, &compared, &sweep)?);
+        println!("{markdown}");
         eprintln!("written to {}", self.output.display());
         Ok(())
     }
 
-    fn wanted(&self) -> anyhow::Result<Vec<comparisons::Comparison>> {
-        let all = comparisons::all();
-        if let Some(unknown) =
-            self.names.iter().find(|name| all.iter().all(|comparison| comparison.name != **name))
-        {
-            bail!("there is no comparison `{unknown}`: see --list");
+    async fn grow(&self, runner: &Runner) -> anyhow::Result<String> {
+        let curves: Vec<_> =
+            growth::curves().into_iter().filter(|curve| self.is_wanted(curve.name)).collect();
+        growth::measure(runner, &curves, self.pairs.into(), &self.output).await
+    }
+
+    async fn compare(&self, runner: &Runner) -> anyhow::Result<String> {
+        let sweep = match self.no_sweep {
+            true => Vec::new(),
+            false => sweep::measure(runner).await?,
+        };
+        let mut compared = Vec::new();
+        for comparison in comparisons::all().into_iter().filter(|one| self.is_wanted(one.name)) {
+            compared.push(comparison.measure(runner, self.pairs.into()).await?);
+            report::write(&self.output, &compared, &sweep)?;
         }
-        let is_wanted = |name: &str| self.names.is_empty() || self.names.iter().any(|wanted| wanted == name);
-        Ok(all.into_iter().filter(|comparison| is_wanted(comparison.name)).collect())
+        report::write(&self.output, &compared, &sweep)
+    }
+
+    /// What can be measured, with its name.
+    fn catalogue(&self) -> Vec<(&'static str, &'static str)> {
+        match self.growth {
+            true => growth::curves().iter().map(|curve| (curve.name, curve.about)).collect(),
+            false => comparisons::all().iter().map(|one| (one.name, one.about)).collect(),
+        }
+    }
+
+    fn is_wanted(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
     }
 
     fn servers(&self) -> Servers {

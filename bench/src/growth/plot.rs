@@ -71,6 +71,9 @@ pub(super) fn draw(path: &Path, steps: &[Step]) -> anyhow::Result<()> {
 
 fn panel(area: &Panel<'_>, (caption, grows): (&str, &str), lines: &[Line]) -> anyhow::Result<()> {
     let points = || lines.iter().flat_map(|line| &line.points);
+    if points().count() < 2 {
+        return Ok(());
+    }
     let (least, most) = (
         points().map(|point| point.0).fold(f64::MAX, f64::min),
         points().map(|point| point.0).fold(0.0, f64::max),

@@ -9,6 +9,10 @@ const CPU: [&str; 5] = ["rabbitmq", "router", "dispatcher", "recorder", "postgre
 pub(super) fn markdown(curves: &[Curve], measured: &[Step]) -> String {
     let mut text = String::new();
     for curve in curves {
+        let mut steps = measured.iter().filter(|step| step.curve == curve.name).peekable();
+        if steps.peek().is_none() {
+            continue;
+        }
         text.push_str(&format!("\n{}: {}\n\n", curve.name, curve.about));
         let heads = [
             curve.name,
@@ -24,7 +28,7 @@ pub(super) fn markdown(curves: &[Curve], measured: &[Step]) -> String {
         ];
         line(&mut text, &heads.map(str::to_owned));
         line(&mut text, &heads.map(|_| "---".to_owned()));
-        measured.iter().filter(|step| step.curve == curve.name).for_each(|step| row(&mut text, step));
+        steps.for_each(|step| row(&mut text, step));
     }
     text
 }

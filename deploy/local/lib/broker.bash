@@ -4,15 +4,15 @@
 # A folder with another Debian, whose RabbitMQ is used instead of this machine's; needs root.
 broker_root=${POSTHORN_RABBITMQ_ROOT:-}
 
-# Prints the words that run a command of RabbitMQ's where it is installed. Mounts are seen by that
-# command alone, and go with it.
+# Prints the words that run a command of RabbitMQ's where it is installed, each with a NUL behind it.
+# It sees this repository and DIR. Mounts are seen by that command alone, and go with it.
 broker_within() {
     [[ -n $broker_root ]] || return 0
     # shellcheck disable=SC2016
-    printf '%s\n' unshare --mount bash -c 'set -e
+    printf '%s\0' unshare --mount bash -c 'set -e
         mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev"
-        mkdir -p "$0$1" && mount --bind "$1" "$0$1"
-        exec chroot "$0" "${@:2}"' "$broker_root" "$dir"
+        for folder in "$1" "$2"; do mkdir -p "$0$folder" && mount --bind "$folder" "$0$folder"; done
+        exec chroot "$0" "${@:3}"' "$broker_root" "$repository" "$dir"
 }
 
 broker_url() { echo "amqp://guest:guest@127.0.0.1:$amqp_port/%2f"; }
@@ -36,7 +36,7 @@ broker_launch() {
     start_epmd
     # Busy-waiting for microseconds halves the time to start on a virtual machine and costs nothing when idle.
     # Under "systemd" the start script becomes the VM instead of guarding it: what we kill is the VM.
-    mapfile -t within < <(broker_within)
+    mapfile -d '' within < <(broker_within)
     detach "$home/output.log" "${within[@]}" env -C "$home" -i "PATH=$PATH" LANG=C.UTF-8 "HOME=$home" RUNNING_UNDER_SYSTEMD=1 \
         RABBITMQ_SCHEDULER_BUSY_WAIT_THRESHOLD=very_short "ERL_EPMD_PORT=$epmd_port" ERL_EPMD_ADDRESS=127.0.0.1 \
         "RABBITMQ_NODENAME=$node" "RABBITMQ_DIST_PORT=$dist_port" \
@@ -114,7 +114,7 @@ broker_kill() {
 broker_control() {
     read_ports
     local within=() home=$dir/broker
-    mapfile -t within < <(broker_within)
+    mapfile -d '' within < <(broker_within)
     "${within[@]}" env -C "$home" -i "PATH=$PATH" LANG=C.UTF-8 "HOME=$home" "ERL_EPMD_PORT=$epmd_port" \
         ERL_EPMD_ADDRESS=127.0.0.1 "RABBITMQ_NODENAME=$node" "RABBITMQ_CONF_ENV_FILE=$home/rabbitmq-env.conf" \
         "$(dirname "$rabbitmq_server")/rabbitmqctl" "$@"
@@ -127,7 +127,7 @@ epmd_answers() { ! port_is_free "$epmd_port"; }
 start_epmd() {
     epmd_pid >/dev/null && return
     local within=()
-    mapfile -t within < <(broker_within)
+    mapfile -d '' within < <(broker_within)
     detach "$dir/broker/output.log" "${within[@]}" env -C "$dir/broker" epmd -port "$epmd_port" -address 127.0.0.1
     echo $! >"$dir/broker/epmd.pid"
     wait_for 5 epmd_answers || fail "epmd, which Erlang needs, does not start"

@@ -8,10 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use posthorn_tests::{App, Receiver, Reply, Then, always, event, eventually, eventually_is, ids, metrics};
+use futures_util::{StreamExt, stream};
+use posthorn_tests::{
+    App, Receiver, Reply, Then, always, event, eventually, eventually_is, ids, metrics, within,
+};
 
 /// Longer than all retries of the schedule together.
 const OUTAGE: Duration = Duration::from_secs(4);
+
+/// Half of the timeout of those that hang.
+const BEFORE_ANY_TIMES_OUT: Duration = Duration::from_secs(15);
 
 #[tokio::test]
 async fn a_hanging_webhook_does_not_hinder_the_others() {
@@ -32,6 +38,36 @@ async fn a_hanging_webhook_does_not_hinder_the_others() {
     }
     eventually_is("requests that hang", 4, async || hanging.pending()).await;
     assert_eq!(hanging.count(), 4, "a webhook never has more requests than its max_in_flight");
+}
+
+#[tokio::test]
+async fn hundreds_of_webhooks_that_hang_at_once_do_not_hinder_the_others() {
+    let settings = [("POSTHORN_QUEUE_TYPE", "classic"), ("POSTHORN_DISPATCHER_PREFETCH", "256")];
+    let app = App::with(&settings).await;
+    let hanging = Receiver::start(|_| Reply::raw("", Then::Silence)).await;
+    let healthy = Receiver::start(always(200)).await;
+    let (url, options) = (hanging.url("/"), ["--max-in-flight", "2", "--timeout", "30s"]);
+    let adding = (0..300).map(|_| app.add_webhook(&url, &options));
+    assert_eq!(stream::iter(adding).buffer_unordered(8).count().await, 300);
+    for path in ["/a", "/b", "/c"] {
+        app.add_webhook(&healthy.url(path), &[]).await;
+    }
+    let _roles = app.start().await;
+
+    let events = [(); 4].map(|()| event("todo.created"));
+    app.publish_all(&events).await;
+    eventually("a dispatcher's hands are full of what hangs", async || {
+        (hanging.pending() > 200).then_some(())
+    })
+    .await;
+    let more = [(); 50].map(|()| event("todo.created"));
+    app.publish_all(&more).await;
+
+    let all = ids(events.iter().chain(&more));
+    for path in ["/a", "/b", "/c"] {
+        let arrived = async || (healthy.ids(path) == all).then_some(());
+        within(BEFORE_ANY_TIMES_OUT, "all arrive", arrived).await;
+    }
 }
 
 #[tokio::test]
