@@ -1,4 +1,4 @@
-//! Attempts: one signed HTTP request each, to addresses that policy allows. The only user of reqwest.
+//! Attempts: one signed HTTP request each, to addresses that policy allows.
 //!
 //! A [`Target`] is a webhook made ready, [`Receivers`] the client that all attempts share. What a
 //! delivery's attempt leads to is left to the dispatcher.
@@ -9,5 +9,5 @@ mod receivers;
 mod resolver;
 mod target;
 
-pub use receivers::{Answer, CannotPrepare, Receivers, Request};
+pub use receivers::{Answer, CannotPrepare, Receivers, Request, tls};
 pub use target::{Target, Unready};

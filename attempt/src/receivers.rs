@@ -183,9 +183,12 @@ fn text(body: &[u8]) -> String {
     text
 }
 
-/// Roots that come with the binary, so that images need none, and those of the system besides, for
-/// private authorities.
-fn tls() -> Result<ClientConfig, rustls::Error> {
+/// TLS with roots that come with the binary, so that images need none, and those of the system besides,
+/// for private authorities.
+///
+/// # Errors
+/// If the cryptography cannot be prepared.
+pub fn tls() -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

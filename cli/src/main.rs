@@ -1,6 +1,7 @@
 //! The posthorn binary: every role as a subcommand, and commands for people.
 
 mod admin;
+mod client;
 mod commands;
 mod lifecycle;
 mod roles;
@@ -11,8 +12,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
+use client::ApiError;
 use commands::{
-    healthcheck::Healthcheck, listen::Listen, pattern::PatternCommand, publish::Publish, token::TokenCommand,
+    audit::Audit, catalogue::CatalogueCommand, delivery::DeliveryCommand, event::EventCommand,
+    healthcheck::Healthcheck, listen::Listen, pattern::PatternCommand, publish::Publish,
+    rejected::RejectedCommand, replay::ReplayCommand, statistics::Statistics, token::TokenCommand,
     webhook::WebhookCommand,
 };
 use roles::Role;
@@ -21,6 +25,9 @@ use settings::{DatabaseSettings, LogSettings};
 /// A third of the dispatcher's time went to the C library's allocator (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Of a command that may well succeed later: the API cannot be reached, or puts the request off.
+const TRY_LATER: u8 = 75;
 
 /// Posthorn routes events from RabbitMQ to webhooks: matched by rules, signed, retried.
 ///
@@ -53,12 +60,31 @@ enum Command {
     Publish(Publish),
     /// Receive webhooks here: print and verify what comes
     Listen(Listen),
-    /// Add, list, change and remove webhooks, in PostgreSQL
+    /// Add, list, change and remove webhooks, over the management API or in PostgreSQL
     #[command(subcommand)]
     Webhook(WebhookCommand),
-    /// Make, list and revoke tokens of the management API, in PostgreSQL
+    /// List, show, publish and explain events, over the management API
+    #[command(subcommand)]
+    Event(EventCommand),
+    /// List and show deliveries, and make them once more, over the management API
+    #[command(subcommand)]
+    Delivery(DeliveryCommand),
+    /// Make many deliveries once more, over the management API
+    #[command(subcommand)]
+    Replay(ReplayCommand),
+    /// Look after messages that are no events, over the management API
+    #[command(subcommand)]
+    Rejected(RejectedCommand),
+    /// List event types, companies and projects, over the management API
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
+    /// Show what was counted by the minute or hour, over the management API
+    Statistics(Statistics),
+    /// Make, list and revoke tokens of the management API, over it or in PostgreSQL
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Read the audit log, over the management API
+    Audit(Audit),
     /// Try out patterns on events' data; needs no servers
     #[command(subcommand)]
     Pattern(PatternCommand),
@@ -89,7 +115,10 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            match error.downcast_ref::<ApiError>().is_some_and(ApiError::is_temporary) {
+                true => ExitCode::from(TRY_LATER),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -117,8 +146,15 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Publish(publish) => publish.run().await,
         Command::Listen(listen) => listen.run().await,
         Command::Webhook(command) => command.run().await,
+        Command::Event(command) => command.run().await,
+        Command::Delivery(command) => command.run().await,
+        Command::Replay(command) => command.run().await,
+        Command::Rejected(command) => command.run().await,
         Command::Healthcheck(command) => command.run().await,
+        Command::Catalogue(command) => command.run().await,
+        Command::Statistics(statistics) => statistics.run().await,
         Command::Token(command) => command.run().await,
+        Command::Audit(audit) => audit.run().await,
         Command::Pattern(_) => unreachable!("it has an exit status of its own"),
         Command::Key { name } => commands::key::run(&name),
     }

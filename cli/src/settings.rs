@@ -14,11 +14,13 @@ use ipnet::IpNet;
 use posthorn_broker::{Broker, Config, Names, QueueType};
 use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
 
+mod access;
 mod api;
 mod filters;
 mod mail;
 mod secret;
 
+pub(crate) use access::AccessSettings;
 pub(crate) use api::ApiSettings;
 pub(crate) use filters::{FilterSettings, PatternSettings};
 pub(crate) use mail::MailSettings;

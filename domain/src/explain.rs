@@ -13,7 +13,7 @@ mod verdict;
 pub use verdict::{Facts, Verdict};
 
 /// What becomes of one rule and one event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// Whether the rule matches.
     pub matched: bool,
@@ -25,7 +25,7 @@ pub struct Explanation {
 }
 
 /// One thing that a rule asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clause {
     /// What it is about: a list of the rule, or the path of a field in the body.
     pub of: String,

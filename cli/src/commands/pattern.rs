@@ -18,7 +18,7 @@ use crate::{
 };
 
 mod batch;
-mod show;
+pub(super) mod show;
 
 /// The event does not match.
 const NO_MATCH: u8 = 1;

@@ -1,7 +1,6 @@
 //! `posthorn publish`: events from flags or from a file of JSON lines.
 
 use std::{
-    io::Read,
     path::PathBuf,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -23,7 +22,7 @@ use serde_json::{Value, value::RawValue};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use crate::settings::BrokerSettings;
+use crate::{commands::read_input, settings::BrokerSettings};
 
 const MOST_IN_FLIGHT: usize = 1000;
 
@@ -158,16 +157,7 @@ impl Publish {
                 data: RawValue::from_string(self.data.clone())?,
             }]);
         };
-        let text = match file.as_os_str() == "-" {
-            true => {
-                let mut text = String::new();
-                std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-                text
-            }
-            false => {
-                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
-            }
-        };
+        let text = read_input(file)?;
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let lines = lines.map(|(position, line)| {
             serde_json::from_str(line).with_context(|| format!("line {} is not an event", position + 1))

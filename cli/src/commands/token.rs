@@ -1,8 +1,7 @@
-//! `posthorn token …`: tokens of the management API, on the database.
+//! `posthorn token …`: tokens of the management API, over it or by the operator on the database.
 
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use jiff::Timestamp;
 use posthorn_domain::{
     token::{Scope, Token},
@@ -12,10 +11,23 @@ use posthorn_store::{Actor, NewToken, Store, TokenRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::settings::DatabaseSettings;
+use crate::{
+    client::{Answer, Listed},
+    commands::show::{self, Column, column},
+    settings::{AccessSettings, DatabaseSettings},
+};
 
 /// More than anybody has.
-const MOST_LISTED: i64 = 10_000;
+const MOST_LISTED: u16 = 10_000;
+
+const COLUMNS: [Column; 6] = [
+    column("id", "/id"),
+    column("name", "/name"),
+    column("scopes", "/scopes"),
+    Column { heading: "companies", pointer: "/companies", null: "all" },
+    Column { heading: "ends", pointer: "/expires_at", null: "never" },
+    column("revoked", "/revoked_at"),
+];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
@@ -32,6 +44,8 @@ pub(crate) struct Common {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    access: AccessSettings,
     #[command(flatten)]
     database: DatabaseSettings,
 }
@@ -76,10 +90,39 @@ impl Common {
     fn store(&self) -> anyhow::Result<Store> {
         Ok(Store::new(&self.database.url()?, 1)?)
     }
+
+    fn print(&self, answer: &Answer) -> anyhow::Result<()> {
+        show::one(self.json, answer, |token| {
+            show::table([token], &COLUMNS);
+            if let Some(secret) = token["token"].as_str() {
+                println!("\n{secret}\n\nThe token is shown only now.");
+            }
+        })
+    }
 }
 
 impl Create {
     async fn run(self) -> anyhow::Result<()> {
+        let expires_at = self.expires_in.map(|time| Timestamp::now().checked_add(time)).transpose()?;
+        let answer = match self.common.access.client()? {
+            Some(api) => api.post(&["v1", "tokens"], self.body(expires_at)).await?,
+            None => self.insert(expires_at).await?,
+        };
+        self.common.print(&answer)
+    }
+
+    fn body(&self, expires_at: Option<Timestamp>) -> String {
+        let mut body = json!({ "name": self.name, "scopes": self.scopes });
+        if let Some(companies) = &self.companies {
+            body["companies"] = json!(companies);
+        }
+        if let Some(expires_at) = expires_at {
+            body["expires_at"] = json!(expires_at);
+        }
+        body.to_string()
+    }
+
+    async fn insert(&self, expires_at: Option<Timestamp>) -> anyhow::Result<Answer> {
         owner::check_text(&self.name, owner::LONGEST_NAME)
             .map_err(|problem| anyhow!("the name: {problem}"))?;
         if self.name.trim().is_empty() {
@@ -89,58 +132,55 @@ impl Create {
             bail!("the scope admin is for tokens that see all companies");
         }
         let token = Token::new(rand::random());
-        let expires_at = self.expires_in.map(|time| Timestamp::now().checked_add(time)).transpose()?;
         let new = NewToken {
             id: Uuid::now_v7(),
-            name: self.name,
+            name: self.name.clone(),
             hash: token.hash(),
-            scopes: self.scopes,
-            companies: self.companies,
+            scopes: self.scopes.clone(),
+            companies: self.companies.clone(),
             expires_at,
         };
         let record = self.common.store()?.add_token(&new, &Actor::command("token.create")).await?;
-        match self.common.json {
-            true => {
-                let mut json = shown(&record);
-                json["token"] = token.reveal().into();
-                println!("{json:#}");
-            }
-            false => {
-                print(&[record]);
-                println!("\n{}\n\nThe token is shown only now.", token.reveal());
-            }
-        }
-        Ok(())
+        let mut shown = shown(&record);
+        shown["token"] = token.reveal().into();
+        Ok(Answer::from(&shown))
     }
 }
 
 async fn list(common: &Common) -> anyhow::Result<()> {
-    let tokens = common.store()?.tokens(None, MOST_LISTED).await?;
-    match common.json {
-        true => println!("{:#}", Value::Array(tokens.iter().map(shown).collect())),
-        false => print(&tokens),
-    }
-    Ok(())
+    let listed = match common.access.client()? {
+        Some(api) => api.list(&["v1", "tokens"], &[], MOST_LISTED.into()).await?,
+        None => common.store()?.tokens(None, MOST_LISTED.into()).await?.iter().map(shown).collect::<Listed>(),
+    };
+    show::many(common.json, &listed, &COLUMNS, "There are no tokens.")
 }
 
 impl Revoke {
     async fn run(self) -> anyhow::Result<()> {
+        let answer = match self.common.access.client()? {
+            Some(api) => {
+                let path = ["v1", "tokens", &self.id];
+                api.delete(&path).await?;
+                api.get(&path, &[]).await?
+            }
+            None => self.update().await?,
+        };
+        self.common.print(&answer)
+    }
+
+    async fn update(&self) -> anyhow::Result<Answer> {
         let digits = self.id.strip_prefix("tok_").and_then(|digits| Uuid::try_parse(digits).ok());
         let id = digits
             .ok_or_else(|| anyhow!("`{}` is not a token's id, tok_…: see `posthorn token list`", self.id))?;
         let revoked = self.common.store()?.revoke_token(id, &Actor::command("token.revoke")).await?;
         let record = revoked.ok_or_else(|| anyhow!("there is no token {}", self.id))?;
-        match self.common.json {
-            true => println!("{:#}", shown(&record)),
-            false => print(&[record]),
-        }
-        Ok(())
+        Ok(Answer::from(&shown(&record)))
     }
 }
 
 fn shown(token: &TokenRecord) -> Value {
     json!({
-        "id": id(token),
+        "id": format!("tok_{}", token.id.simple()),
         "name": token.name,
         "scopes": token.scopes,
         "companies": token.companies,
@@ -148,24 +188,4 @@ fn shown(token: &TokenRecord) -> Value {
         "expires_at": token.expires_at,
         "revoked_at": token.revoked_at,
     })
-}
-
-fn id(token: &TokenRecord) -> String {
-    format!("tok_{}", token.id.simple())
-}
-
-fn print(tokens: &[TokenRecord]) {
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["id", "name", "scopes", "companies", "ends"]);
-    for token in tokens {
-        let scopes: Vec<_> = token.scopes.iter().map(ToString::to_string).collect();
-        let companies = token.companies.as_ref().map_or("all".to_owned(), |companies| companies.join(","));
-        let ends = match (token.revoked_at, token.expires_at) {
-            (Some(at), _) => format!("revoked {at:.0}"),
-            (None, Some(at)) => format!("{at:.0}"),
-            (None, None) => "never".to_owned(),
-        };
-        table.add_row([id(token), token.name.clone(), scopes.join(","), companies, ends]);
-    }
-    println!("{table}");
 }

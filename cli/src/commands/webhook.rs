@@ -1,39 +1,38 @@
-//! `posthorn webhook …`: the operator's commands, on the database.
+//! `posthorn webhook …`: over the management API, or by the operator on the database.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use posthorn_domain::{
-    Problem,
-    id::WebhookId,
-    pattern::Pattern,
-    rule::{Limits, Rule},
-    signature::Secret,
-    webhook::{DisablePolicy, owner},
-};
-use posthorn_store::{Actor, NewWebhook, Store, WebhookRecord};
-use serde_json::{Map, Value, json};
-use uuid::Uuid;
+use posthorn_domain::id::WebhookId;
+use posthorn_store::{Actor, Store, StoreError, WebhookRecord};
+use serde_json::{Value, json};
 
 use crate::{
-    commands::read_file,
-    settings::{AddressSettings, BrokerSettings, DatabaseSettings, FilterSettings, KeySettings},
+    client::{Answer, Client, Listed},
+    commands::show,
+    settings::{
+        AccessSettings, AddressSettings, BrokerSettings, DatabaseSettings, FilterSettings, KeySettings,
+    },
 };
 
-mod show;
+mod add;
+mod described;
+mod record;
 mod waiting;
 
-use show::Shown;
+use described::Described;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookCommand {
     /// Add a webhook and print its secret, once
     Add(Box<Add>),
     /// List all webhooks
-    List(Common),
+    List(List),
     /// Show one webhook
     Show(One),
+    /// Change what was said of a webhook; only over the API
+    Change(Box<Change>),
     /// Enable a disabled webhook; its backlog resumes, attempts count from 1 again
     Enable(One),
     /// Disable a webhook; its queue keeps what it holds, new events do not reach it
@@ -46,6 +45,9 @@ pub(crate) enum WebhookCommand {
     Remove(One),
     /// Give a webhook a new secret and print it, once
     RotateSecret(Rotate),
+    /// Make a signed attempt at once and tell what came of it; exit status 1 unless it was accepted; only
+    /// over the API
+    Test(One),
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +55,8 @@ pub(crate) struct Common {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    access: AccessSettings,
     #[command(flatten)]
     database: DatabaseSettings,
     #[command(flatten)]
@@ -63,6 +67,24 @@ pub(crate) struct Common {
 pub(crate) struct One {
     /// The webhook's id, whk_…
     id: WebhookId,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only those that are healthy, failing, paused or disabled; like all filters, only over the API
+    #[arg(long)]
+    state: Option<String>,
+    /// Only those whose URL holds this text
+    #[arg(long, value_name = "TEXT")]
+    url: Option<String>,
+    /// Only those that may get events of this company
+    #[arg(long, value_name = "ID")]
+    company: Option<String>,
+    /// Only those that may get events of this type
+    #[arg(long, value_name = "TYPE")]
+    event_type: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -83,43 +105,8 @@ pub(crate) struct Add {
     /// Where deliveries go
     #[arg(long)]
     url: String,
-    /// What people call it
-    #[arg(long, default_value = "")]
-    name: String,
-    /// The event types it wants, such as todo.created,comment.* [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "TYPES", conflicts_with = "rules")]
-    event_types: Option<Vec<String>>,
-    /// Event types that it doesn't want among those
-    #[arg(long, value_delimiter = ',', value_name = "TYPES", conflicts_with = "rules")]
-    except_event_types: Option<Vec<String>>,
-    /// The companies whose events it wants [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "IDS", conflicts_with = "rules")]
-    companies: Option<Vec<String>>,
-    /// The projects whose events it wants [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "IDS", conflicts_with = "rules")]
-    projects: Option<Vec<String>>,
-    /// Projects that it doesn't want among those
-    #[arg(long, value_delimiter = ',', value_name = "IDS", conflicts_with = "rules")]
-    except_projects: Option<Vec<String>>,
-    /// A file with a pattern that the body must match, such as {"data": {"priority": [1, 2]}}
-    #[arg(long, value_name = "FILE", conflicts_with = "rules")]
-    pattern: Option<PathBuf>,
-    /// A file with a JSON list of rules, for more than one rule
-    #[arg(long, value_name = "FILE")]
-    rules: Option<PathBuf>,
-    /// How many attempts each dispatcher makes at a time, 1 to 1000
-    #[arg(long, default_value = "16", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    max_in_flight: u16,
-    /// What disables it, a delivery whose last retry fails: always (exhausted), or only if nothing was
-    /// accepted meanwhile (failing)
-    #[arg(long, default_value = "exhausted", value_name = "POLICY")]
-    disable_policy: DisablePolicy,
-    /// The deadline of an attempt, 1s to 30s
-    #[arg(long, default_value = "15s", value_name = "TIME", value_parser = read_timeout)]
-    timeout: Duration,
-    /// The e-mail address that is told when it fails
-    #[arg(long, value_name = "ADDRESS", value_parser = read_contact)]
-    contact: Option<String>,
+    #[command(flatten)]
+    described: Described,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -130,46 +117,80 @@ pub(crate) struct Add {
     filters: FilterSettings,
 }
 
-fn read_timeout(text: &str) -> Result<Duration, String> {
-    let timeout =
-        humantime::parse_duration(text).map_err(|_| format!("`{text}` is not a time such as 15s"))?;
-    match (Duration::from_secs(1)..=Duration::from_secs(30)).contains(&timeout) {
-        true => Ok(timeout),
-        false => Err("a timeout is 1s to 30s".to_owned()),
-    }
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// The webhook's id, whk_…
+    id: WebhookId,
+    /// Where deliveries go
+    #[arg(long)]
+    url: Option<String>,
+    #[command(flatten)]
+    described: Described,
+    /// What goes back to its default, such as contact,headers.x-tenant
+    #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
+    unset: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    access: AccessSettings,
 }
 
-fn read_contact(text: &str) -> Result<String, String> {
-    owner::check_contact(text).map(|()| text.to_owned())
+/// What is done with one webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Show,
+    Enable,
+    Disable,
+    Pause,
+    Resume,
+    Remove,
 }
 
 impl WebhookCommand {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Add(add) => add.run().await,
-            Self::List(common) => list(&common).await,
-            Self::Show(one) => one.run(async |store, id| store.webhook(id).await).await,
-            Self::Enable(one) => {
-                one.run(async |store, id| store.enable_webhook(id, &Actor::command("webhook.enable")).await)
-                    .await
-            }
-            Self::Disable(one) => {
-                one.run(async |store, id| store.disable_webhook(id, &Actor::command("webhook.disable")).await)
-                    .await
-            }
-            Self::Pause(one) => {
-                one.run(async |store, id| store.pause_webhook(id, &Actor::command("webhook.pause")).await)
-                    .await
-            }
-            Self::Resume(one) => {
-                one.run(async |store, id| store.resume_webhook(id, &Actor::command("webhook.resume")).await)
-                    .await
-            }
-            Self::Remove(one) => {
-                one.run(async |store, id| store.delete_webhook(id, &Actor::command("webhook.delete")).await)
-                    .await
-            }
+            Self::List(list) => list.run().await,
+            Self::Show(one) => one.run(Verb::Show).await,
+            Self::Change(change) => change.run().await,
+            Self::Enable(one) => one.run(Verb::Enable).await,
+            Self::Disable(one) => one.run(Verb::Disable).await,
+            Self::Pause(one) => one.run(Verb::Pause).await,
+            Self::Resume(one) => one.run(Verb::Resume).await,
+            Self::Remove(one) => one.run(Verb::Remove).await,
             Self::RotateSecret(rotate) => rotate.run().await,
+            Self::Test(one) => one.test().await,
+        }
+    }
+}
+
+impl Verb {
+    async fn ask(self, api: &Client, id: &str) -> anyhow::Result<Answer> {
+        let path = ["v1", "webhooks", id];
+        let act = async |verb| api.act(&["v1", "webhooks", id, verb]).await;
+        Ok(match self {
+            Self::Show => api.get(&path, &[]).await?,
+            Self::Enable => act("enable").await?,
+            Self::Disable => act("disable").await?,
+            Self::Pause => act("pause").await?,
+            Self::Resume => act("resume").await?,
+            Self::Remove => {
+                let removed = api.get(&path, &[]).await?;
+                api.delete(&path).await?;
+                removed
+            }
+        })
+    }
+
+    async fn perform(self, store: &Store, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+        match self {
+            Self::Show => store.webhook(id).await,
+            Self::Enable => store.enable_webhook(id, &Actor::command("webhook.enable")).await,
+            Self::Disable => store.disable_webhook(id, &Actor::command("webhook.disable")).await,
+            Self::Pause => store.pause_webhook(id, &Actor::command("webhook.pause")).await,
+            Self::Resume => store.resume_webhook(id, &Actor::command("webhook.resume")).await,
+            Self::Remove => store.delete_webhook(id, &Actor::command("webhook.delete")).await,
         }
     }
 }
@@ -179,118 +200,79 @@ impl Common {
         Ok(Store::new(&self.database.url()?, 1)?)
     }
 
-    async fn print(&self, webhook: &WebhookRecord, secret: Option<&Secret>) -> anyhow::Result<()> {
-        let ids = [webhook.described.id];
-        let waiting = waiting::of(&self.broker, &ids).await;
-        let shown = Shown { webhook, waiting: waiting[0], secret };
-        match self.json {
-            true => println!("{:#}", shown.json()),
-            false => shown.print(),
-        }
-        Ok(())
+    fn print(&self, answer: &Answer) -> anyhow::Result<()> {
+        record::print(self.json, answer)
     }
-}
-
-async fn list(common: &Common) -> anyhow::Result<()> {
-    let webhooks = common.store()?.webhooks().await?;
-    let ids: Vec<_> = webhooks.iter().map(|webhook| webhook.described.id).collect();
-    let waiting = waiting::of(&common.broker, &ids).await;
-    let shown =
-        webhooks.iter().zip(waiting).map(|(webhook, waiting)| Shown { webhook, waiting, secret: None });
-    match common.json {
-        true => println!("{:#}", Value::Array(shown.map(|shown| shown.json()).collect())),
-        false => show::table(shown.collect()),
-    }
-    Ok(())
 }
 
 impl One {
-    async fn run(
-        self,
-        act: impl AsyncFnOnce(&Store, WebhookId) -> Result<WebhookRecord, posthorn_store::StoreError>,
-    ) -> anyhow::Result<()> {
-        let webhook = act(&self.common.store()?, self.id).await?;
-        self.common.print(&webhook, None).await
+    async fn run(self, verb: Verb) -> anyhow::Result<()> {
+        let answer = match self.common.access.client()? {
+            Some(api) => verb.ask(&api, &self.id.to_string()).await?,
+            None => {
+                let store = self.common.store()?;
+                let webhook = verb.perform(&store, self.id).await?;
+                Answer::from(&record::whole(&store, &self.common.broker, &webhook).await?)
+            }
+        };
+        self.common.print(&answer)
+    }
+
+    async fn test(self) -> anyhow::Result<()> {
+        let api = self.common.access.needed()?;
+        let tested = api.act(&["v1", "webhooks", &self.id.to_string(), "test"]).await?;
+        show::one(self.common.json, &tested, |tested| show::sheet(tested, &[]))?;
+        match tested.read::<Value>()?["outcome"].as_str() {
+            Some("accepted") => Ok(()),
+            _ => bail!("the receiver did not accept it"),
+        }
+    }
+}
+
+impl List {
+    async fn run(self) -> anyhow::Result<()> {
+        let Self { state, url, company, event_type, common } = self;
+        let query = [("state", state), ("url", url), ("company", company), ("event_type", event_type)];
+        let listed = match common.access.client()? {
+            Some(api) => api.list(&["v1", "webhooks"], &query, usize::MAX).await?,
+            None if query.iter().any(|(_, value)| value.is_some()) => {
+                bail!("filters go only over the management API: name it with --api or POSTHORN_API")
+            }
+            None => {
+                let webhooks = common.store()?.webhooks().await?;
+                let ids: Vec<_> = webhooks.iter().map(|webhook| webhook.described.id).collect();
+                let waiting = waiting::of(&common.broker, &ids).await;
+                let rows = webhooks.iter().zip(waiting);
+                rows.map(|(webhook, waiting)| record::shown(webhook, waiting)).collect::<Listed>()
+            }
+        };
+        record::print_all(common.json, &listed)
     }
 }
 
 impl Rotate {
     async fn run(self) -> anyhow::Result<()> {
-        let keys = self.keys.ring()?;
-        let (secret, sealed) = keys.fresh_secret(self.one.id, rand::random(), rand::random());
+        let Self { one: One { id, common }, overlap, keys } = self;
+        if let Some(api) = common.access.client()? {
+            let body = json!({ "overlap_seconds": overlap.as_secs() }).to_string();
+            return common
+                .print(&api.post(&["v1", "webhooks", &id.to_string(), "rotate-secret"], body).await?);
+        }
+        let (secret, sealed) = keys.ring()?.fresh_secret(id, rand::random(), rand::random());
+        let store = common.store()?;
         let actor = Actor::command("webhook.rotate_secret");
-        let store = self.one.common.store()?;
-        let webhook = store.rotate_secret(self.one.id, &sealed, self.overlap, &actor).await?;
-        self.one.common.print(&webhook, Some(&secret)).await
+        let webhook = store.rotate_secret(id, &sealed, overlap, &actor).await?;
+        let mut shown = record::whole(&store, &common.broker, &webhook).await?;
+        shown["secret"] = secret.reveal().into();
+        common.print(&Answer::from(&shown))
     }
 }
 
-impl Add {
+impl Change {
     async fn run(self) -> anyhow::Result<()> {
-        let keys = self.keys.ring()?;
-        let url = self.addresses.policy().check_url(&self.url);
-        let url = url.with_context(|| format!("the URL {} is not allowed", self.url))?;
-        owner::check_text(&self.name, owner::LONGEST_NAME)
-            .map_err(|problem| anyhow!("the name: {problem}"))?;
-        let id = WebhookId(Uuid::now_v7());
-        let (secret, sealed) = keys.fresh_secret(id, rand::random(), rand::random());
-        let webhook = NewWebhook {
-            id,
-            name: self.name.clone(),
-            url: url.into(),
-            rules: self.read_rules()?,
-            timeout: self.timeout,
-            max_in_flight: self.max_in_flight,
-            disable_policy: self.disable_policy,
-            description: String::new(),
-            headers: BTreeMap::new(),
-            metadata: BTreeMap::new(),
-            contact: self.contact.clone(),
-        };
-        let store = self.common.store()?;
-        store.add_webhook(&webhook, &sealed, &Actor::command("webhook.create")).await?;
-        self.common.print(&store.webhook(id).await?, Some(&secret)).await
-    }
-
-    fn read_rules(&self) -> anyhow::Result<Vec<Rule>> {
-        let limits = self.filters.limits();
-        let read = match &self.rules {
-            Some(file) => Rule::read_list(&read_file(file)?, &limits),
-            None => self.read_rule(&limits)?,
-        };
-        read.map_err(|problems| {
-            let told: Vec<_> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-            anyhow::anyhow!("the rules are wrong at{}", told.concat())
-        })
-    }
-
-    /// One rule, from flags.
-    fn read_rule(&self, limits: &Limits) -> anyhow::Result<Result<Vec<Rule>, Vec<Problem>>> {
-        let rules = Rule::read_list(&json!([self.rule()]).to_string(), limits);
-        let Some(file) = &self.pattern else { return Ok(rules) };
-        let pattern = Pattern::parse_within(&read_file(file)?, &limits.pattern).map_err(|mut problems| {
-            problems.iter_mut().for_each(|problem| problem.pointer.insert_str(0, "/0/pattern"));
-            problems
-        });
-        Ok(match (rules, pattern) {
-            (Ok(mut rules), Ok(pattern)) => {
-                rules.iter_mut().for_each(|rule| rule.pattern = Some(pattern.clone()));
-                Ok(rules)
-            }
-            (rules, pattern) => Err([rules.err(), pattern.err()].into_iter().flatten().flatten().collect()),
-        })
-    }
-
-    fn rule(&self) -> Value {
-        let lists = [
-            ("event_types", &self.event_types),
-            ("except_event_types", &self.except_event_types),
-            ("companies", &self.companies),
-            ("projects", &self.projects),
-            ("except_projects", &self.except_projects),
-        ];
-        let given =
-            lists.into_iter().filter_map(|(name, list)| Some((name.to_owned(), json!(list.as_ref()?))));
-        Value::Object(given.collect::<Map<_, _>>())
+        let api = self.access.needed()?;
+        let patch = self.described.patch(self.url.as_deref(), &self.unset)?;
+        let changed = api.patch(&["v1", "webhooks", &self.id.to_string()], patch).await?;
+        record::print(self.json, &changed)
     }
 }

@@ -2,12 +2,14 @@
 
 mod audit;
 mod catalogue;
+mod commands;
 mod conventions;
 mod deliveries;
 mod documents;
 mod events;
 mod explaining;
 mod fuzzing;
+mod guide;
 mod idempotency;
 mod publishing;
 mod rejected;

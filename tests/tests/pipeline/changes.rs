@@ -150,7 +150,10 @@ async fn a_webhook_disabled_by_the_operator_gets_nothing_until_it_is_enabled() {
     let _roles = app.start().await;
 
     let disabled = app.webhook("disable", &webhook).await;
-    assert_eq!((&disabled["state"], &disabled["disabled_reason"]), (&"disabled".into(), &"operator".into()));
+    assert_eq!(
+        (&disabled["state"], &disabled["disabled"]["reason"]),
+        (&"disabled".into(), &"operator".into())
+    );
     app.is_let_go(&webhook).await;
     let (routed, missed) = app.misses(&webhook).await;
     receiver.receives_of(&missed.id, 1).await;

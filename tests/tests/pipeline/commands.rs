@@ -35,9 +35,7 @@ async fn add_prints_the_whole_webhook_and_its_secret_once() {
         ("timeout_ms", json!(2000)),
         ("max_in_flight", json!(3)),
         ("disable_policy", json!("failing")),
-        ("disabled_reason", Value::Null),
-        ("disabled_at", Value::Null),
-        ("disabled_outcome", Value::Null),
+        ("disabled", Value::Null),
         ("last_accepted_at", Value::Null),
         ("last_failed_at", Value::Null),
     ] {

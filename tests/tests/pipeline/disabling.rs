@@ -27,10 +27,10 @@ async fn the_last_failed_retry_disables_and_enabling_resumes_the_backlog_afresh(
     eventually("attempt 5", async || has_reached(&receiver, &exhausted.id, 5)).await;
     app.publish(&retrying).await;
     let disabled = becomes_disabled(&app, &broken).await;
-    assert_eq!(disabled["disabled_reason"], "exhausted");
-    assert_eq!(disabled["disabled_outcome"]["status"], 500);
+    assert_eq!(disabled["disabled"]["reason"], "exhausted");
+    assert_eq!(disabled["disabled"]["outcome"]["status"], 500);
     assert_eq!(disabled["epoch"], 1);
-    assert!(disabled["disabled_at"].is_string(), "{disabled}");
+    assert!(disabled["disabled"]["at"].is_string(), "{disabled}");
     app.is_let_go(&broken).await;
     let made = receiver.to("/broken").len();
 
@@ -42,7 +42,7 @@ async fn the_last_failed_retry_disables_and_enabling_resumes_the_backlog_afresh(
 
     healed.store(true, Ordering::SeqCst);
     let enabled = app.webhook("enable", &broken).await;
-    assert_eq!((&enabled["epoch"], &enabled["disabled_reason"]), (&2.into(), &Value::Null));
+    assert_eq!((&enabled["epoch"], &enabled["disabled"]), (&2.into(), &Value::Null));
     eventually_is("waiting deliveries", Some(0), async || app.waiting(&broken).await).await;
     eventually_is("state", "healthy".to_owned(), async || app.state(&broken).await).await;
     let resumed = &receiver.to("/broken")[made..];
@@ -129,7 +129,7 @@ async fn with_policy_failing_a_receiver_that_accepts_nothing_is_disabled() {
     app.publish(&event("todo.created")).await;
 
     let disabled = becomes_disabled(&app, &webhook).await;
-    assert_eq!(disabled["disabled_reason"], "exhausted");
+    assert_eq!(disabled["disabled"]["reason"], "exhausted");
     let attempts = app.database.records_attempts(&webhook, 6).await;
     assert_eq!(attempts[5].step, "disable");
 }

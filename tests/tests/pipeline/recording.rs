@@ -45,7 +45,7 @@ async fn the_same_batches_twice_change_nothing() {
     app.database.records_event(&probe.id).await;
     let shown = app.webhook("show", &failing).await;
     assert_ne!(
-        shown["disabled_at"], shown["updated_at"],
+        shown["disabled"]["at"], shown["updated_at"],
         "what happened in an earlier epoch disables nobody"
     );
     assert_eq!(shown["epoch"], 2);

@@ -99,8 +99,8 @@ async fn gone_disables_at_once() {
     eventually_is("waiting deliveries", Some(routed.len() as u64), async || app.waiting(&gone).await).await;
     assert_eq!(receiver.to("/gone").len(), 1);
     let shown = app.webhook("show", &gone).await;
-    assert_eq!(shown["disabled_reason"], "gone");
-    assert_eq!(shown["disabled_outcome"]["status"], 410);
+    assert_eq!(shown["disabled"]["reason"], "gone");
+    assert_eq!(shown["disabled"]["outcome"]["status"], 410);
     let attempts = app.database.attempts(&gone).await;
     assert_eq!(
         (attempts.len(), attempts[0].outcome.as_str(), attempts[0].step.as_str()),

@@ -2,7 +2,7 @@
 
 use posthorn_domain::explain::{Clause, Explanation};
 
-pub(super) fn explanation(explanation: &Explanation) {
+pub(in crate::commands) fn explanation(explanation: &Explanation) {
     clauses(&explanation.clauses);
     let count = explanation.alternatives.len();
     for (place, alternative) in explanation.alternatives.iter().enumerate() {

@@ -1,0 +1,79 @@
+//! Webhooks as people and scripts see them: what the database has, as the API tells it.
+
+use posthorn_store::{Store, WebhookRecord};
+use serde_json::{Value, json};
+
+use super::waiting;
+use crate::{
+    client::{Answer, Listed},
+    commands::show::{self, Column, column},
+    settings::BrokerSettings,
+};
+
+const COLUMNS: [Column; 6] = [
+    column("id", "/id"),
+    column("name", "/name"),
+    column("url", "/url"),
+    column("state", "/state"),
+    column("why", "/disabled/reason"),
+    Column { heading: "waiting", pointer: "/waiting", null: "?" },
+];
+
+/// A webhook and what is told where only one is shown.
+pub(super) async fn whole(
+    store: &Store,
+    broker: &BrokerSettings,
+    webhook: &WebhookRecord,
+) -> anyhow::Result<Value> {
+    let id = webhook.described.id;
+    let waiting = waiting::of(broker, &[id]).await;
+    let mut shown = shown(webhook, waiting[0]);
+    shown["oldest_waiting_at"] = json!(store.oldest_waiting(id).await?);
+    Ok(shown)
+}
+
+/// A webhook as the API tells it.
+pub(super) fn shown(webhook: &WebhookRecord, waiting: Option<u32>) -> Value {
+    let described = &webhook.described;
+    let disabled = webhook.disabled_reason.map(
+        |reason| json!({ "reason": reason, "at": webhook.disabled_at, "outcome": webhook.disabled_outcome }),
+    );
+    json!({
+        "id": described.id,
+        "name": described.name,
+        "description": described.description,
+        "url": described.url,
+        "rules": described.rules,
+        "headers": described.headers,
+        "timeout_ms": described.timeout.as_millis() as u64,
+        "max_in_flight": described.max_in_flight,
+        "disable_policy": described.disable_policy,
+        "metadata": described.metadata,
+        "contact": described.contact,
+        "state": webhook.condition(),
+        "disabled": disabled,
+        "epoch": webhook.epoch,
+        "waiting": waiting,
+        "oldest_waiting_at": null,
+        "last_accepted_at": webhook.last_accepted_at,
+        "last_failed_at": webhook.last_failed_at,
+        "created_at": webhook.created_at,
+        "updated_at": webhook.updated_at,
+    })
+}
+
+/// One webhook, with its secret if it is told.
+pub(super) fn print(json: bool, answer: &Answer) -> anyhow::Result<()> {
+    show::one(json, answer, |webhook| {
+        show::sheet(webhook, &[]);
+        if webhook.get("secret").is_some() {
+            println!("\nThe secret is shown only now: give it to whoever verifies the webhook's signatures.");
+        }
+    })
+}
+
+/// Many webhooks, a row each.
+pub(super) fn print_all(json: bool, listed: &Listed) -> anyhow::Result<()> {
+    let none = "There are no webhooks. Add one with: posthorn webhook add --url https://example.com/hook";
+    show::many(json, listed, &COLUMNS, none)
+}
