@@ -125,7 +125,7 @@ fn a_webhook_does_not_get_the_event_that_is_about_itself() {
     let [one, other] = [7, 8].map(|number| WebhookId(Uuid::from_u128(number)));
     let index = Index::default();
     let rule = Rule { event_types: Some(vec!["webhook.*".parse().unwrap()]), ..Rule::default() };
-    [one, other].map(|id| index.put(id, std::slice::from_ref(&rule)));
+    index.apply([one, other].map(|id| (id, std::slice::from_ref(&rule))));
     let data = serde_json::json!({ "webhook": { "id": one } });
     let about = event_with("webhook.disabled", "c1", "", &data);
     assert_eq!(index.wanting(&about, Timestamp::UNIX_EPOCH), [other]);
