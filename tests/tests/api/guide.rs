@@ -78,7 +78,11 @@ impl World {
         let script = format!("{first}\n{}", self.filled(block).await);
         let script = script.replace("http://127.0.0.1:8080", &format!("http://{}", self.api.address));
         let strict = r#"set -euo pipefail; curl() { command curl --fail-with-body "$@"; }"#;
-        let path = format!("{}:{}", binary().parent().unwrap().display(), env::var("PATH").unwrap());
+        let path = format!(
+            "{}:{}",
+            binary().parent().expect("it is in a folder").display(),
+            env::var("PATH").expect("there is one")
+        );
         let mut bash = Command::new("bash");
         bash.args(["-c", &format!("{strict}\n{script}")]).kill_on_drop(true);
         bash.env_clear().envs(&self.app.settings).env("PATH", path);
@@ -114,10 +118,10 @@ impl World {
     /// All routes of the document.
     async fn routes(&self) -> BTreeSet<String> {
         let document = self.admin.get("/openapi.json").await.expect(200);
-        let paths = document["paths"].as_object().unwrap().iter();
+        let paths = document["paths"].as_object().expect("there are paths").iter();
         let methods = |(path, operations): (&String, &Value)| {
             let of_path = |method: &String| format!("{} {path}", method.to_uppercase());
-            operations.as_object().unwrap().keys().map(of_path).collect::<Vec<_>>()
+            operations.as_object().expect("operations by method").keys().map(of_path).collect::<Vec<_>>()
         };
         paths.flat_map(methods).collect()
     }
@@ -128,7 +132,9 @@ impl World {
         let lines = metrics.lines().filter_map(|line| line.strip_prefix("posthorn_api_requests_total{"));
         let labels = lines.map(|line| {
             let pairs = line.split(r#"","#).filter_map(|pair| pair.split_once(r#"=""#));
-            pairs.map(|(name, value)| (name, value.split('"').next().unwrap())).collect::<BTreeMap<_, _>>()
+            pairs
+                .map(|(name, value)| (name, value.split('"').next().unwrap_or_default()))
+                .collect::<BTreeMap<_, _>>()
         });
         let good = labels.filter(|labels| labels["status"] == "2xx");
         good.map(|labels| format!("{} {}", labels["method"], labels["route"])).collect()
