@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use posthorn_tests::App;
+use posthorn_tests::{App, api::text};
 use tokio::{process::Command, time::timeout};
 
 /// For a whole example; it waits for two seconds by itself.
@@ -23,7 +23,7 @@ async fn goes_the_whole_way_round(app: &App, example: &mut Command) {
     let api = app.api().await;
     let _roles = app.start().await;
     let create = ["token", "create", "--name", "example", "--scopes", "write", "--json"];
-    let token = app.run(&create).await.json()["token"].as_str().expect("a made token is shown").to_owned();
+    let token = text(&app.run(&create).await.json(), "token").to_owned();
     let settings = [
         ("POSTHORN_AMQP_URL", app.settings["POSTHORN_AMQP_URL"].clone()),
         ("POSTHORN_PREFIX", app.prefix.clone()),
