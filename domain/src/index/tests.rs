@@ -120,6 +120,57 @@ fn equal_rules_of_a_webhook_come_and_go_together() {
     }
 }
 
+/// A rule for one project.
+fn rule_of(event_type: &str, pattern: Option<serde_json::Value>) -> Rule {
+    Rule {
+        event_types: Some(vec![event_type.parse().unwrap()]),
+        projects: Some(vec!["p1".to_owned()]),
+        pattern: pattern.map(|pattern| pattern.to_string().parse().unwrap()),
+        ..Rule::default()
+    }
+}
+
+#[test]
+fn event_type_patterns_that_share_an_end_are_told_apart() {
+    let patterns = ["*.done", "todo.*.done", "todo.*", "tod*", "*", "todo.done", "todo.a.done", "*.b.done"];
+    let changes = patterns.iter().zip(0..).map(|(pattern, id)| (id, Some(vec![rule_of(pattern, None)])));
+    let types = ["todo.done", "todo.a.done", "todo.a.b.done", "todo.a", "tod", "x.done", "x"];
+    let events = types.map(|name| event_with(name, "c1", "p1", &serde_json::json!({})));
+    check(changes.collect(), &events).unwrap();
+}
+
+#[test]
+fn every_kind_of_condition_is_found_in_a_long_shelf() {
+    use serde_json::json;
+    let conditions = [
+        (json!("x"), json!("x")),
+        (json!(5), json!(5.0)),
+        (json!(true), json!(true)),
+        (json!(null), json!(null)),
+        (json!({"prefix": "ab"}), json!("abc")),
+        (json!({"suffix": "yz"}), json!("xyz")),
+        (json!({"equals-ignore-case": "mIx"}), json!("MiX")),
+        (json!({"prefix": {"equals-ignore-case": "qu"}}), json!("QUiz")),
+        (json!({"suffix": {"equals-ignore-case": "end"}}), json!("wEND")),
+        (json!({"wildcard": "k*mid*l"}), json!("k-mid-l")),
+        (json!({"wildcard": "v*"}), json!("vv")),
+        (json!({"wildcard": "*w"}), json!("ww")),
+        (json!({"numeric": [">", 10, "<=", 20]}), json!(20)),
+        (json!({"numeric": [">", 1000]}), json!(1e9)),
+        (json!({"cidr": "10.0.0.0/8"}), json!("10.1.2.3")),
+        (json!({"cidr": "2001:db8::/32"}), json!("2001:db8::1")),
+        (json!({"exists": true}), json!("anything")),
+        (json!({"exists": false}), json!({})),
+        (json!({"anything-but": ["no"]}), json!("yes")),
+    ];
+    let fillers = (0..20).map(|number| json!(format!("filler{number}")));
+    let wanted = conditions.iter().map(|(condition, _)| condition.clone()).chain(fillers);
+    let rules = wanted.map(|wanted| rule_of("a.b", Some(json!({ "data": { "n": [wanted] } }))));
+    let changes = rules.zip(0..).map(|(rule, id)| (id, Some(vec![rule]))).collect();
+    let events = conditions.map(|(_, seen)| event_with("a.b", "c1", "p1", &json!({ "n": seen })));
+    check(changes, &events).unwrap();
+}
+
 #[test]
 fn a_webhook_does_not_get_the_event_that_is_about_itself() {
     let [one, other] = [7, 8].map(|number| WebhookId(Uuid::from_u128(number)));

@@ -38,6 +38,11 @@ fn strings_are_compared_at_their_ends() {
     check(a(json!([{"prefix": {"equals-ignore-case": "aB"}}])), &[a(json!("Abc"))], &[a(json!("cab"))]);
     check(a(json!([{"suffix": {"equals-ignore-case": "aB"}}])), &[a(json!("cAb"))], &[a(json!("abc"))]);
     check(a(json!([{"wildcard": "a*b*"}])), &[a(json!("ab")), a(json!("axxb-"))], &[a(json!("ba"))]);
+    check(
+        a(json!([{"wildcard": "*ab*ab*"}])),
+        &[a(json!("abab")), a(json!("-ab-ab-"))],
+        &[a(json!("-ab-")), a(json!("aab"))],
+    );
 }
 
 #[test]
@@ -58,6 +63,30 @@ fn every_digit_counts_in_text() {
     assert!(pattern.matches_text(r#"{"a": 1234567890123456789025e-2}"#).unwrap());
     assert!(!pattern.matches_text(r#"{"a": 12345678901234567890.26}"#).unwrap());
     assert!(!pattern.matches_text(r#"{"a": 1e999999999999999999999}"#).unwrap());
+}
+
+#[test]
+fn a_range_ends_where_a_rounded_number_does() {
+    let pattern = r#"{"a": [{"numeric": [">=", 12345678901234567890.25, "<=", 12345678901234567890.25]}]}"#;
+    let pattern = Pattern::parse(pattern).unwrap();
+    let rounded: Value = serde_json::from_str(r#"{"a": 12345678901234567890.25}"#).unwrap();
+    assert!(pattern.matches(&rounded));
+    assert!(!pattern.matches_text(r#"{"a": 12345678901234567890.26}"#).unwrap());
+}
+
+#[test]
+fn what_must_be_absent_chooses_no_element() {
+    let pattern = json!({"a": {"b": [{"exists": false}]}});
+    let with_c = json!({"a": {"b": [{"exists": false}], "c": [1]}});
+    let mixed = json!({"a": [{"c": 1}, {"b": 2}]});
+    check(pattern, &[json!({"a": [{"c": 1}, {"c": 2}]}), json!({"a": []})], std::slice::from_ref(&mixed));
+    check(with_c, &[mixed], &[json!({"a": [{"b": 1, "c": 1}, {}]})]);
+}
+
+#[test]
+fn an_object_is_no_value_of_its_name() {
+    let pattern = json!({"a": [{"exists": false}], "a.b": ["x"]});
+    check(pattern, &[json!({"a": {"b": "x"}})], &[json!({"a": {"b": "y"}}), json!({"a": 1})]);
 }
 
 #[test]
