@@ -89,8 +89,17 @@ impl Client {
         self.ask(Method::PATCH, path, &[], Some((MERGE_PATCH, body))).await
     }
 
-    pub(crate) async fn delete(&self, path: &[&str]) -> Result<Answer, ApiError> {
-        self.ask(Method::DELETE, path, &[], None).await
+    pub(crate) async fn put(
+        &self,
+        path: &[&str],
+        query: Query<'_>,
+        body: String,
+    ) -> Result<Answer, ApiError> {
+        self.ask(Method::PUT, path, query, Some((JSON, body))).await
+    }
+
+    pub(crate) async fn delete(&self, path: &[&str], query: Query<'_>) -> Result<Answer, ApiError> {
+        self.ask(Method::DELETE, path, query, None).await
     }
 
     /// At most so many rows of a list.

@@ -75,7 +75,7 @@ enum Command {
     /// Look after messages that are no events, over the management API
     #[command(subcommand)]
     Rejected(RejectedCommand),
-    /// List event types, companies and projects, over the management API
+    /// List and describe event types, companies and projects, over the management API
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
     /// Show what was counted by the minute or hour, over the management API

@@ -160,7 +160,7 @@ impl Revoke {
         let answer = match self.common.access.client()? {
             Some(api) => {
                 let path = ["v1", "tokens", &self.id];
-                api.delete(&path).await?;
+                api.delete(&path, &[]).await?;
                 api.get(&path, &[]).await?
             }
             None => self.update().await?,

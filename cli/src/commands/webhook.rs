@@ -177,7 +177,7 @@ impl Verb {
             Self::Resume => act("resume").await?,
             Self::Remove => {
                 let removed = api.get(&path, &[]).await?;
-                api.delete(&path).await?;
+                api.delete(&path, &[]).await?;
                 removed
             }
         })

@@ -173,6 +173,18 @@ async fn events_and_deliveries_are_followed_and_made_once_more() {
     shell.shows("catalogue event-types --text created", "/0/type", json!("todo.created")).await;
     assert!(shell.run("catalogue companies").await.success().contains("c1"));
     assert_eq!(shell.json("catalogue projects --company c1").await, json!([]));
+
+    let described = shell.json("catalogue describe order.sent --group Orders").await;
+    assert_eq!((&described["group"], &described["description"]), (&json!("Orders"), &json!("")));
+    shell.run("catalogue name-company c1 Example").await.success();
+    shell.run("catalogue name-project p1 Office --company c1").await.success();
+    let named = json!([{ "company_id": "c1", "id": "p1", "name": "Office" }]);
+    assert_eq!(shell.json("catalogue projects --text office").await, named);
+    shell.run("catalogue forget-project p1 --company c1").await.success();
+    shell.run("catalogue forget-company c1").await.success();
+    shell.run("catalogue forget-event-type order.sent").await.success();
+    assert_eq!(shell.json("catalogue projects").await, json!([]));
+    assert_eq!(shell.json("catalogue event-types --text order.sent").await, json!([]));
 }
 
 #[tokio::test]
