@@ -267,10 +267,9 @@ async fn create(
         let id = WebhookId(Uuid::now_v7());
         let webhook = body.value.check(id, &api, &caller)?;
         let (secret, sealed) = api.keys.fresh_secret(id, rand::random(), rand::random());
-        api.store.add_webhook(&webhook, &sealed, &caller.acts("webhook.create")).await?;
-        let webhook = api.store.webhook(id).await?;
+        let webhook = api.store.add_webhook(&webhook, &sealed, &caller.acts("webhook.create")).await?;
         let tag = version::etag(webhook.revision);
-        let shown = shown(&api, &caller, webhook).await?.with_secret(&secret);
+        let shown = Webhook::of(webhook, waiting(&api, id).await, &caller).with_secret(&secret);
         let answer = Answer::new(StatusCode::CREATED, &shown);
         Ok(answer.with("etag", tag).with("location", format!("/v1/webhooks/{id}")))
     };

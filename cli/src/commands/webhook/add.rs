@@ -31,8 +31,7 @@ impl Add {
         let webhook = self.check()?;
         let (secret, sealed) = keys.fresh_secret(webhook.id, rand::random(), rand::random());
         let store = self.common.store()?;
-        store.add_webhook(&webhook, &sealed, &Actor::command("webhook.create")).await?;
-        let added = store.webhook(webhook.id).await?;
+        let added = store.add_webhook(&webhook, &sealed, &Actor::command("webhook.create")).await?;
         let mut shown = record::whole(&store, &self.common.broker, &added).await?;
         shown["secret"] = secret.reveal().into();
         Ok(Answer::from(&shown))

@@ -1,0 +1,109 @@
+//! Webhooks as rows.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use posthorn_domain::{
+    id::WebhookId,
+    rule::{Limits, Rule},
+};
+use serde_json::{Value, value::RawValue};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
+
+use super::{NewWebhook, WebhookRecord};
+use crate::error::StoreError;
+
+/// What its owner says of a webhook, as columns.
+pub(super) struct Columns<'a> {
+    webhook: &'a NewWebhook,
+    rules: Json<&'a Vec<Rule>>,
+    timeout: i32,
+    in_flight: i32,
+    policy: String,
+    headers: Json<&'a BTreeMap<String, String>>,
+    metadata: Json<&'a BTreeMap<String, String>>,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn of(webhook: &'a NewWebhook) -> Self {
+        Self {
+            webhook,
+            rules: Json(&webhook.rules),
+            timeout: webhook.timeout.as_millis() as i32,
+            in_flight: i32::from(webhook.max_in_flight),
+            policy: webhook.disable_policy.to_string(),
+            headers: Json(&webhook.headers),
+            metadata: Json(&webhook.metadata),
+        }
+    }
+
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 11] {
+        let Self { webhook, rules, timeout, in_flight, policy, headers, metadata } = self;
+        let NewWebhook { id, name, url, description, contact, .. } = webhook;
+        [&id.0, name, url, rules, timeout, in_flight, policy, description, headers, metadata, contact]
+    }
+}
+
+pub(super) fn read(row: &Row) -> Result<WebhookRecord, StoreError> {
+    let id = WebhookId(row.get("id"));
+    let unreadable = |problem: String| StoreError::Unreadable { id, problem };
+    let reason: Option<&str> = row.get("disabled_reason");
+    Ok(WebhookRecord {
+        described: NewWebhook {
+            id,
+            name: row.get("name"),
+            url: row.get("url"),
+            rules: read_rules(row).map_err(unreadable)?,
+            timeout: read_timeout(row),
+            max_in_flight: read_in_flight(row),
+            disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
+            description: row.get("description"),
+            headers: read_texts(row, "headers"),
+            metadata: read_texts(row, "metadata"),
+            contact: row.get("contact"),
+        },
+        revision: row.get("revision"),
+        state: row.get::<_, &str>("state").parse().map_err(unreadable)?,
+        disabled_reason: reason.map(str::parse).transpose().map_err(unreadable)?,
+        disabled_at: row.get("disabled_at"),
+        disabled_outcome: row.get("disabled_outcome"),
+        epoch: read_epoch(row),
+        created_at: row.get("created_at"),
+        updated_at: row.get("updated_at"),
+        last_accepted_at: row.get("last_accepted_at"),
+        last_failed_at: row.get("last_failed_at"),
+    })
+}
+
+/// An object of strings; what is none in it is left out.
+pub(crate) fn read_texts(row: &Row, column: &str) -> BTreeMap<String, String> {
+    let Json(object) = row.get::<_, Json<BTreeMap<String, Value>>>(column);
+    let texts = object.into_iter().filter_map(|(name, value)| match value {
+        Value::String(text) => Some((name, text)),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// Reads them as they are written: a JSON value would round their numbers.
+pub(crate) fn read_rules(row: &Row) -> Result<Vec<Rule>, String> {
+    let Json(rules) = row.get::<_, Json<Box<RawValue>>>("rules");
+    Rule::read_list(rules.get(), &Limits::HIGHEST).map_err(|problems| {
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        format!("its rules are wrong at {}", told.join("; "))
+    })
+}
+
+pub(crate) fn read_timeout(row: &Row) -> Duration {
+    Duration::from_millis(row.get::<_, i32>("timeout_ms").unsigned_abs().into())
+}
+
+pub(crate) fn read_in_flight(row: &Row) -> u16 {
+    row.get::<_, i32>("max_in_flight").clamp(1, 1000) as u16
+}
+
+pub(crate) fn read_epoch(row: &Row) -> u32 {
+    row.get::<_, i32>("epoch").unsigned_abs()
+}
