@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    caller::{May, Read},
+    caller::{Caller, May, Read},
     id,
     problem::{Kind, Problem, Wrong},
     query::Query,
@@ -114,16 +114,24 @@ async fn explain(
     };
     let webhook = api.webhook(&caller, id::webhook(webhook)?).await?;
     let found = events::find(&api, &caller, &id).await?;
-    Ok(Json(explained(&api, found, webhook).await?))
+    Ok(Json(explained(&api, &caller, found, webhook).await?))
 }
 
-async fn explained(api: &Api, found: EventRecord, webhook: WebhookRecord) -> Result<Explained, Problem> {
+async fn explained(
+    api: &Api,
+    caller: &Caller,
+    found: EventRecord,
+    webhook: WebhookRecord,
+) -> Result<Explained, Problem> {
     let webhook_id = webhook.described.id;
     let versions = api.store.versions(webhook_id, found.received_at, found.received_at).await?;
     let then = versions.into_iter().last();
     let attempts = api.store.attempts(&found.id, webhook_id).await?;
     let (rules, rules_of_then) = match &then {
-        Some(version) if !version.rules.is_empty() => (&version.rules, true),
+        // Rules of then may have named companies that the caller does not see.
+        Some(version) if !version.rules.is_empty() && caller.sees_rules(&version.rules) => {
+            (&version.rules, true)
+        }
         _ => (&webhook.described.rules, false),
     };
     let rules = rules_explained(rules, &found)?;

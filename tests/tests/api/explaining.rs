@@ -1,6 +1,6 @@
 //! Why a webhook did, or did not, get an event.
 
-use posthorn_tests::{App, Client, Receiver, always, api::text, event, eventually};
+use posthorn_tests::{App, Client, Event, Receiver, always, api::text, event, eventually};
 use serde_json::{Value, json};
 
 async fn explain(admin: &Client, event: &str, webhook: &Value) -> Value {
@@ -71,4 +71,23 @@ async fn it_tells_that_the_webhook_was_paused_or_disabled() {
         let told = explain(&admin, &missed.id, &webhook).await;
         assert_eq!((&told["verdict"], &told["state_then"]), (&json!(verdict), &json!(verdict)), "{told}");
     }
+}
+
+#[tokio::test]
+async fn rules_of_then_tell_a_token_nothing_of_companies_that_it_does_not_see() {
+    let app = App::create().await;
+    let api = app.api().await;
+    let webhook = api.admin().add("http://127.0.0.1:9/", json!([{ "companies": ["a", "secret"] }])).await;
+    let _router = [app.start_role("router").await, app.start_role("recorder").await];
+    let event = Event { company_id: "a".to_owned(), ..event("todo.created") };
+    app.publish(&event).await;
+    app.database.records_event(&event.id).await;
+    let path = format!("/v1/webhooks/{}", text(&webhook, "id"));
+    api.admin().patch(&path, &json!({ "rules": [{ "companies": ["a"] }] })).await.expect(200);
+
+    let all = explain(&api.admin(), &event.id, &webhook).await;
+    assert!(all["rules_of_then"] == true && all.to_string().contains("secret"), "{all}");
+    let ours = explain(&api.client(&["read"], &["a"]).await, &event.id, &webhook).await;
+    assert_eq!((&ours["verdict"], &ours["rules_of_then"]), (&json!("waiting"), &json!(false)));
+    assert!(!ours.to_string().contains("secret"), "{ours}");
 }
