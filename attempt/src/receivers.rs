@@ -125,7 +125,7 @@ impl Receivers {
         let mut post = self
             .client
             .post(url.clone())
-            .headers(target.headers.clone())
+            .headers(target.headers.iter().cloned().collect())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
             .header("webhook-id", request.event_id)

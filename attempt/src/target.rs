@@ -10,7 +10,7 @@ use posthorn_domain::{
     signature::Secret,
     webhook::Webhook,
 };
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
 
 /// A webhook made ready for attempts.
@@ -20,8 +20,8 @@ pub struct Target {
     /// A URL that policy forbids fails every attempt with the reason.
     pub(crate) url: Result<Url, Forbidden>,
     /// The headers that its owner wants.
-    pub(crate) headers: HeaderMap,
-    secrets: Vec<(Secret, Option<Timestamp>)>,
+    pub(crate) headers: Box<[(HeaderName, HeaderValue)]>,
+    secrets: Box<[(Secret, Option<Timestamp>)]>,
 }
 
 /// Why nothing can be sent to a webhook: nothing goes out unsigned.
@@ -48,7 +48,7 @@ impl Target {
         let open = |secret: &posthorn_domain::webhook::LiveSecret| {
             Ok((keys.open(&secret.sealed, webhook.id)?, secret.expires_at))
         };
-        let secrets = webhook.secrets.iter().map(open).collect::<Result<Vec<_>, CannotOpen>>()?;
+        let secrets = webhook.secrets.iter().map(open).collect::<Result<Box<[_]>, CannotOpen>>()?;
         if secrets.is_empty() {
             return Err(Unready::NoSecret);
         }
@@ -73,7 +73,7 @@ impl Target {
 }
 
 /// Those that were saved passed `domain::webhook`'s checks; what is no header all the same is left out.
-fn headers(webhook: &Webhook) -> HeaderMap {
+fn headers(webhook: &Webhook) -> Box<[(HeaderName, HeaderValue)]> {
     let read = |(name, value): (&String, &String)| {
         Some((HeaderName::try_from(name).ok()?, HeaderValue::from_str(value).ok()?))
     };

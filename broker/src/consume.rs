@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -119,10 +120,13 @@ impl ConsumerChannel {
     /// If the broker refuses, which kills the channel with all its consumers, or is gone.
     pub async fn consume(self: &Arc<Self>, queue: &str, prefetch: u16) -> Result<Source, BrokerError> {
         let task = "consume a queue";
+        let id = ConsumerId(self.consumers.fetch_add(1, Relaxed));
+        // Unique in its channel, and shorter than the broker's: lapin keeps five copies of it.
+        let tag = id.0.to_string();
         let start = async {
             let qos = self.channel.basic_qos(prefetch, BasicQosOptions { global: false });
-            let options = BasicConsumeOptions::default();
-            let consume = self.channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+            let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+            let consume = self.channel.basic_consume(queue.into(), tag.into(), options, arguments);
             // The frames of both are queued when they are polled first, in this order.
             let (limited, consumer) = join(qos, consume).await;
             limited.and(consumer)
@@ -138,7 +142,6 @@ impl ConsumerChannel {
         });
         let started = started.await.unwrap_or_else(|_| Err(silent()));
         let consumer = started.inspect_err(|_| self.dead.cancel()).map_err(BrokerError::amqp(task))?;
-        let id = ConsumerId(self.consumers.fetch_add(1, Relaxed));
         Ok(Source { consumer, id, prefetch, channel: self.clone(), ended: false })
     }
 
@@ -185,19 +188,25 @@ impl ConsumerChannel {
 impl Source {
     /// The next message; `None` when the consumer is dead: its queue is gone, or its channel is.
     pub async fn next(&mut self) -> Option<Received> {
+        let channel = self.channel.clone();
+        let next = channel.dead.run_until_cancelled(poll_fn(|context| self.poll_next(context))).await;
+        self.ended |= next.is_none();
+        next.flatten()
+    }
+
+    /// As [`Source::next`], for whoever waits for many.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Received>> {
+        // When the channel is closed, which follows, lapin wakes whoever waits.
+        self.ended |= self.channel.dead.is_cancelled();
         if self.ended {
-            return None;
+            return Poll::Ready(None);
         }
-        let next = tokio::select! {
-            next = self.consumer.next() => next,
-            () = self.channel.dead.cancelled() => None,
-        };
-        match next {
+        match ready!(self.consumer.poll_next_unpin(context)) {
             Some(Ok(delivery)) => {
                 let (consumer, prefetch) = (self.id, self.prefetch);
                 let channel = self.channel.clone();
                 let receipt = Receipt { tag: delivery.delivery_tag, consumer, prefetch, channel };
-                return Some(Received { message: Message::read(delivery), receipt });
+                return Poll::Ready(Some(Received { message: Message::read(delivery), receipt }));
             }
             Some(Err(error)) => {
                 tracing::debug!(%error, queue = %self.consumer.queue(), "the consumer has failed");
@@ -206,7 +215,7 @@ impl Source {
             None => {}
         }
         self.ended = true;
-        None
+        Poll::Ready(None)
     }
 
     /// The next message, if it is there already.

@@ -103,23 +103,24 @@ impl Line {
         }))
     }
 
-    /// Starts the next attempt of a message from a webhook's queue.
+    /// Starts the next attempt of a message from a webhook's queue. Nothing of it is read before: what
+    /// breaks there breaks one delivery.
     pub(crate) fn start_message(self: &Arc<Self>, recipient: &Arc<Recipient>, received: Received) {
+        let (line, recipient) = (self.clone(), recipient.clone());
+        self.dispatcher.deliveries.spawn(line.deliver_message(recipient, received));
+    }
+
+    async fn deliver_message(self: Arc<Self>, recipient: Arc<Recipient>, received: Received) {
         let Received { message, receipt } = received;
         let received_at = message.headers.received_at.unwrap_or_else(Timestamp::now);
         match Letter::read(message.body.clone(), received_at) {
             Ok(letter) => {
                 let (headers, returns, held) = (message.headers, message.returns, Held::Message(receipt));
                 let delivery = Delivery { letter: Arc::new(letter), headers, returns, held };
-                self.start(recipient.clone(), delivery, Waits::Patiently);
+                self.deliver(recipient, delivery, Waits::Patiently).await;
             }
             // Somebody else has published to our exchange: the router lets only events through.
-            Err(rejection) => {
-                let line = self.clone();
-                self.dispatcher
-                    .deliveries
-                    .spawn(async move { line.reject(message, rejection, receipt).await });
-            }
+            Err(rejection) => self.reject(message, rejection, receipt).await,
         }
     }
 

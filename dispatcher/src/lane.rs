@@ -1,124 +1,104 @@
-//! A lane: the consumer of one webhook's queue, kept alive as long as the webhook is enabled.
+//! A lane: the consumer of one webhook's queue.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
-use posthorn_broker::{BrokerError, Session, Source};
-use posthorn_domain::told::told;
-use tokio::time::sleep;
+use posthorn_broker::{BrokerError, Received, Session, Source};
 
 use crate::{
     channels::Channels,
-    delivery::Line,
-    lanes::Starting,
     recipient::{HELD_PER_ATTEMPT, Recipient},
 };
 
-/// Not shorter, for the reason given with `BEFORE_DECLARING` in the router's `orphans`.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
+/// A running consumer. Small, and without a task of its own: there are as many as webhooks, nearly all of
+/// them idle.
 pub(crate) struct Lane {
-    pub(crate) session: Arc<Session>,
-    pub(crate) line: Arc<Line>,
-    pub(crate) channels: Arc<Channels>,
     pub(crate) recipient: Arc<Recipient>,
-    /// Whether the queue is known to be there.
-    pub(crate) is_declared: bool,
-    /// Counts the lane as starting until it consumes, or cannot.
-    pub(crate) starting: Option<Starting>,
-}
-
-/// A running consumer. In a box, as are the waits: there are as many lanes as webhooks, nearly all of
-/// them idle, and a task is as big as its biggest moment.
-struct Consuming {
-    source: Box<Source>,
-    /// The attempts that the webhook wants at a time.
+    source: Source,
+    /// The attempts at a time that it was opened for.
     size: u16,
 }
 
-/// Why a consumer was left.
-enum Left {
-    /// The lane is to stop.
+/// What a lane has come to.
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is made")]
+pub(crate) enum Signal {
+    /// A message.
+    Message(Received),
+    /// The webhook is paused, disabled or deleted, or the session is over.
     Stopped,
     /// The webhook wants another number of attempts at a time.
     Resized,
-    /// The consumer is dead.
+    /// The queue was deleted, or the channel failed.
     Dead,
 }
 
-impl Lane {
-    /// Consumes until it is stopped or the session ends. A consumer that dies, because its queue was
-    /// deleted or its channel failed, is replaced.
-    pub(crate) async fn run(mut self) {
-        let mut pause = FIRST_PAUSE;
-        while self.session.is_open() && !self.recipient.stop.is_cancelled() {
-            let consumed = Box::pin(self.consume()).await;
-            self.starting = None;
-            let left = match consumed {
-                Ok(consuming) => {
-                    pause = FIRST_PAUSE;
-                    self.take(consuming).await
-                }
-                Err(error) => {
-                    if self.session.is_open() && !self.recipient.stop.is_cancelled() {
-                        tracing::error!(webhook.id = %self.recipient.target().id(), "delivers nothing to a webhook: {}", told(&error));
-                    }
-                    if !error.is_transient() {
-                        pause = LONGEST_PAUSE;
-                    }
-                    Left::Dead
-                }
-            };
-            match left {
-                Left::Stopped => return,
-                Left::Resized => {}
-                Left::Dead => {
-                    self.is_declared = false;
-                    tokio::select! {
-                        () = self.recipient.stop.cancelled() => return,
-                        () = self.session.ended() => return,
-                        () = Box::pin(sleep(pause)) => {}
-                    }
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-            }
-        }
-    }
+/// A lane until something comes of it.
+pub(crate) struct Waiting(Option<Lane>);
 
-    async fn consume(&mut self) -> Result<Consuming, BrokerError> {
-        let target = self.recipient.target();
-        let (id, size) = (target.id(), target.webhook.max_in_flight);
-        if !self.is_declared {
-            self.session.declare_webhook(id).await?;
-            self.is_declared = true;
+impl Lane {
+    /// Starts to consume, after declaring the queue if it is not known to be there.
+    ///
+    /// # Errors
+    /// If the broker refuses or is gone.
+    pub(crate) async fn open(
+        session: &Session,
+        channels: &Channels,
+        recipient: Arc<Recipient>,
+        is_declared: bool,
+    ) -> Result<Self, BrokerError> {
+        let id = recipient.id();
+        if !is_declared {
+            session.declare_webhook(id).await?;
         }
-        if self.recipient.stop.is_cancelled() {
+        if recipient.stop.is_cancelled() {
             return Err(BrokerError::SessionEnded);
         }
-        let channel = self.channels.of(id).await?;
+        let size = recipient.max_in_flight();
+        let channel = channels.of(id).await?;
         let prefetch = size.saturating_mul(HELD_PER_ATTEMPT);
-        let source = channel.consume(&self.session.names().webhook(id), prefetch).await?;
-        Ok(Consuming { source: Box::new(source), size })
+        let source = channel.consume(&session.names().webhook(id), prefetch).await?;
+        Ok(Self { recipient, source, size })
     }
 
-    async fn take(&mut self, consuming: Consuming) -> Left {
-        let Consuming { mut source, size } = consuming;
-        let left = loop {
-            tokio::select! {
-                () = self.recipient.stop.cancelled() => break Left::Stopped,
-                () = self.session.ended() => return Left::Stopped,
-                () = self.recipient.resized.notified() => {
-                    if self.recipient.target().webhook.max_in_flight != size {
-                        break Left::Resized;
-                    }
-                }
-                received = source.next() => match received {
-                    Some(received) => self.line.start_message(&self.recipient, received),
-                    None => return Left::Dead,
-                },
-            }
-        };
-        Box::pin(source.cancel()).await;
-        left
+    /// Takes nothing more.
+    pub(crate) async fn close(self) {
+        self.source.cancel().await;
+    }
+
+    fn poll_signal(&mut self, context: &mut Context<'_>) -> Poll<Signal> {
+        self.recipient.changed.register(context.waker());
+        if self.recipient.stop.is_cancelled() {
+            return Poll::Ready(Signal::Stopped);
+        }
+        if self.recipient.max_in_flight() != self.size {
+            return Poll::Ready(Signal::Resized);
+        }
+        self.source.poll_next(context).map(|received| received.map_or(Signal::Dead, Signal::Message))
+    }
+}
+
+impl From<Lane> for Waiting {
+    fn from(lane: Lane) -> Self {
+        Self(Some(lane))
+    }
+}
+
+impl Waiting {
+    /// The lane, unless something has come of it.
+    pub(crate) fn into_lane(self) -> Option<Lane> {
+        self.0
+    }
+}
+
+impl Future for Waiting {
+    type Output = (Lane, Signal);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let lane = self.0.as_mut().expect("polled until it is ready only");
+        let signal = ready!(lane.poll_signal(context));
+        Poll::Ready((self.0.take().expect("it was there"), signal))
     }
 }

@@ -1,30 +1,49 @@
-//! The lanes of one session: one for each enabled webhook, for what is not delivered by rounds.
+//! The lanes of one session: one for each enabled webhook, for what is not delivered by rounds. One task
+//! takes what comes in all of them.
 
 use std::{
     collections::HashSet,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures_util::{
+    StreamExt,
+    stream::{self, FuturesUnordered},
+};
 use posthorn_attempt::Target;
 use posthorn_broker::{BrokerError, Declare, Session};
 use posthorn_domain::{id::WebhookId, status::Status};
+use tokio::{
+    sync::{
+        Semaphore,
+        mpsc::{self, UnboundedReceiver},
+    },
+    task::coop::consume_budget,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{channels::Channels, delivery::Line, lane::Lane, recipient::Recipient};
+use crate::{
+    channels::Channels,
+    delivery::Line,
+    lane::{Lane, Signal, Waiting},
+    opener::Opener,
+    recipient::Recipient,
+};
 
-/// How many queues are declared before their lanes start.
+/// How many queues are declared before their lanes are opened.
 const CHUNK: usize = 1000;
+/// How many lanes open or close at the same time when all do.
+const AT_ONCE: usize = 512;
 
 pub(crate) struct Lanes {
-    session: Arc<Session>,
     line: Arc<Line>,
-    channels: Arc<Channels>,
-    tasks: TaskTracker,
+    opener: Arc<Opener>,
     stop: CancellationToken,
 }
 
 /// One of the lanes that start with the session. Once all are dropped, the status misses nothing.
-pub(crate) struct Starting(Arc<Left>);
+struct Starting(Arc<Left>);
 
 struct Left {
     count: Mutex<usize>,
@@ -49,32 +68,42 @@ impl Left {
 
 impl Lanes {
     pub(crate) fn new(session: Arc<Session>, line: Arc<Line>, channels: usize) -> Self {
-        let channels = Arc::new(Channels::new(session.clone(), channels));
+        let channels = Channels::new(session.clone(), channels);
+        #[expect(clippy::disallowed_methods, reason = "holds at most one lane of each webhook")]
+        let (sender, opened) = mpsc::unbounded_channel();
+        let tasks = TaskTracker::new();
+        let opener = Arc::new(Opener { session, channels, opened: sender, tasks: tasks.clone() });
         let stop = CancellationToken::new();
-        Self { session, line, channels, tasks: TaskTracker::new(), stop }
+        tasks.spawn(take(opener.clone(), line.clone(), opened, stop.clone()));
+        Self { line, opener, stop }
     }
 
     /// Makes the webhooks known to rounds; their lanes are still to be started.
-    pub(crate) fn know(&self, targets: &[Arc<Target>]) {
-        targets.iter().for_each(|target| _ = self.recipient(target.clone()));
+    pub(crate) fn know(&self, targets: impl Iterator<Item = Arc<Target>>) -> Vec<Arc<Recipient>> {
+        targets.map(|target| self.recipient(target)).collect()
     }
 
-    /// Starts the lanes of all these webhooks, many at a time. `status` tells how many are left.
+    /// Starts the lanes of all these, many at a time. `status` tells how many are left.
     ///
     /// # Errors
     /// If the broker is gone or does not answer.
-    pub(crate) async fn start(&self, targets: &[Arc<Target>], status: &Status) -> Result<(), BrokerError> {
-        let left = Arc::new(Left { count: Mutex::new(targets.len()), status: status.clone() });
-        left.tell(targets.len());
-        for chunk in targets.chunks(CHUNK) {
-            let ids: Vec<_> = chunk.iter().map(|target| target.id()).collect();
-            let refused = self.session.declare_webhooks(&ids, Declare::Queue).await?;
+    pub(crate) async fn start(&self, known: &[Arc<Recipient>], status: &Status) -> Result<(), BrokerError> {
+        let left = Arc::new(Left { count: Mutex::new(known.len()), status: status.clone() });
+        left.tell(known.len());
+        let openings = Arc::new(Semaphore::new(AT_ONCE));
+        for chunk in known.chunks(CHUNK) {
+            let ids: Vec<_> = chunk.iter().map(|recipient| recipient.id()).collect();
+            let refused = self.opener.session.declare_webhooks(&ids, Declare::Queue).await?;
             // The lane of one that is refused tries again, and tells why if it fails.
             let refused: HashSet<_> = refused.into_iter().map(|(id, _)| id).collect();
-            for target in chunk {
-                let is_declared = !refused.contains(&target.id());
-                let Some(recipient) = self.line.recipients.get(target.id()) else { continue };
-                self.run_lane(recipient, is_declared, Some(Starting(left.clone())));
+            for recipient in chunk {
+                let permit = openings.clone().acquire_owned().await.expect("the semaphore is never closed");
+                let opening = self.opener.clone().open(recipient.clone(), !refused.contains(&recipient.id()));
+                let starting = Starting(left.clone());
+                self.opener.tasks.spawn(async move {
+                    opening.await;
+                    drop((starting, permit));
+                });
             }
         }
         Ok(())
@@ -84,7 +113,9 @@ impl Lanes {
     pub(crate) fn put(&self, target: Arc<Target>) {
         match self.line.recipients.get(target.id()) {
             Some(recipient) => recipient.update(target),
-            None => self.run_lane(self.recipient(target), false, None),
+            None => {
+                self.opener.tasks.spawn(self.opener.clone().open(self.recipient(target), false));
+            }
         }
     }
 
@@ -95,27 +126,55 @@ impl Lanes {
         recipient
     }
 
-    fn run_lane(&self, recipient: Arc<Recipient>, is_declared: bool, starting: Option<Starting>) {
-        let (session, line, channels) = (self.session.clone(), self.line.clone(), self.channels.clone());
-        self.tasks.spawn(Lane { session, line, channels, recipient, is_declared, starting }.run());
-    }
-
     /// Stops a webhook's lane: nothing more is taken for it, and what runs is finished.
     pub(crate) fn remove(&self, id: WebhookId) {
         if let Some(recipient) = self.line.recipients.remove(id) {
-            recipient.stop.cancel();
+            recipient.stop();
         }
     }
 
     /// Stops all lanes: nothing more is taken.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.opener.tasks.close();
+        self.opener.tasks.wait().await;
     }
 
     /// Sends the acknowledgements of all that is done.
     pub(crate) async fn flush(&self) {
-        self.channels.flush().await;
+        self.opener.channels.flush().await;
     }
+}
+
+/// Takes what comes in the lanes that are open until `stop`, then closes them.
+async fn take(
+    opener: Arc<Opener>,
+    line: Arc<Line>,
+    mut opened: UnboundedReceiver<Lane>,
+    stop: CancellationToken,
+) {
+    let (mut ended, mut stopped) = (pin!(opener.session.ended()), pin!(stop.cancelled()));
+    let mut lanes = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            () = &mut ended => return,
+            () = &mut stopped => break,
+            Some(lane) = opened.recv() => lanes.push(Waiting::from(lane)),
+            Some((lane, signal)) = lanes.next() => match signal {
+                Signal::Message(received) => {
+                    line.start_message(&lane.recipient, received);
+                    lanes.push(Waiting::from(lane));
+                    // A backlog must not keep this thread from everybody else.
+                    consume_budget().await;
+                }
+                Signal::Stopped => _ = opener.tasks.spawn(lane.close()),
+                Signal::Resized => opener.resize(lane),
+                Signal::Dead => opener.replace(lane),
+            }
+        }
+    }
+    opened.close();
+    let open = stream::iter(lanes.into_iter().filter_map(Waiting::into_lane));
+    let late = stream::poll_fn(|context| opened.poll_recv(context));
+    open.chain(late).for_each_concurrent(AT_ONCE, Lane::close).await;
 }

@@ -10,6 +10,7 @@ mod lane;
 mod lanes;
 mod letter;
 mod metrics;
+mod opener;
 mod pace;
 mod recipient;
 mod rounds;
@@ -18,7 +19,7 @@ mod unsettled;
 
 use std::{pin::pin, sync::Arc};
 
-use posthorn_attempt::{CannotPrepare, Receivers, Target};
+use posthorn_attempt::{CannotPrepare, Receivers};
 use posthorn_broker::{Broker, BrokerError, Session};
 use posthorn_domain::{
     address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy, status::Status, told::told,
@@ -30,6 +31,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use delivery::Line;
 use gate::Gate;
 use lanes::Lanes;
+use recipient::Recipient;
 use targets::Targets;
 use unsettled::Unsettled;
 
@@ -141,10 +143,9 @@ async fn serve(
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let line = Line::open(session, dispatcher).await?;
-    let lanes = Lanes::new(session.clone(), line.clone(), spread.channels);
     let channel = session.consumer_channel().await?;
-    let known: Vec<_> = targets.all().cloned().collect();
-    lanes.know(&known);
+    let lanes = Lanes::new(session.clone(), line.clone(), spread.channels);
+    let known = lanes.know(targets.all().cloned());
     let halt = stop.child_token();
     let rounds = async {
         let _halt = halt.clone().drop_guard();
@@ -180,22 +181,31 @@ async fn serve(
 /// Starts the lanes and tells them what changes. Returns only if they cannot be started.
 async fn follow(
     lanes: &Lanes,
-    known: &[Arc<Target>],
+    known: &[Arc<Recipient>],
     consuming: &Status,
     targets: &mut Targets,
     updates: &mut mpsc::Receiver<Update>,
 ) -> BrokerError {
-    if let Err(error) = lanes.start(known, consuming).await {
-        return error;
-    }
-    tracing::info!(webhooks = known.len(), "delivering");
-    while let Some(update) = updates.recv().await {
-        for (id, target) in targets.apply(update.changes) {
-            match target {
-                Some(target) => lanes.put(target),
-                None => lanes.remove(id),
+    let starting = async {
+        match lanes.start(known, consuming).await {
+            Ok(()) => tracing::info!(webhooks = known.len(), "delivering"),
+            Err(error) => return error,
+        }
+        std::future::pending().await
+    };
+    let following = async {
+        while let Some(update) = updates.recv().await {
+            for (id, target) in targets.apply(update.changes) {
+                match target {
+                    Some(target) => lanes.put(target),
+                    None => lanes.remove(id),
+                }
             }
         }
+        std::future::pending().await
+    };
+    tokio::select! {
+        failed = starting => failed,
+        failed = following => failed,
     }
-    std::future::pending().await
 }

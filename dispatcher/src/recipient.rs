@@ -6,9 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::task::AtomicWaker;
 use posthorn_attempt::Target;
 use posthorn_domain::id::WebhookId;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::pace::Pace;
@@ -25,8 +26,8 @@ pub(crate) const HELD_PER_ATTEMPT: u16 = 2;
 /// An enabled webhook.
 pub(crate) struct Recipient {
     target: Mutex<Arc<Target>>,
-    /// Told when the webhook wants another number of attempts at a time.
-    pub(crate) resized: Notify,
+    /// Woken when the webhook's lane is to look whether it has to stop, or to be opened anew.
+    pub(crate) changed: AtomicWaker,
     limits: Mutex<Limits>,
     pace: Mutex<Pace>,
     /// The webhook is paused, disabled or deleted, or the session is over: no attempt begins.
@@ -45,7 +46,7 @@ impl Recipient {
     pub(crate) fn new(target: Arc<Target>, stop: CancellationToken) -> Self {
         let limits = Mutex::new(Limits::of(&target));
         let pace = Mutex::new(Pace::new(Instant::now()));
-        Self { target: Mutex::new(target), resized: Notify::new(), limits, pace, stop }
+        Self { target: Mutex::new(target), changed: AtomicWaker::new(), limits, pace, stop }
     }
 
     /// The webhook as it is now.
@@ -53,14 +54,29 @@ impl Recipient {
         self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(crate) fn id(&self) -> WebhookId {
+        self.target().id()
+    }
+
+    /// The attempts that the webhook wants at a time.
+    pub(crate) fn max_in_flight(&self) -> u16 {
+        self.target().webhook.max_in_flight
+    }
+
     /// The webhook has changed.
     pub(crate) fn update(&self, target: Arc<Target>) {
-        let is_resized = target.webhook.max_in_flight != self.target().webhook.max_in_flight;
+        let is_resized = target.webhook.max_in_flight != self.max_in_flight();
         *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target.clone();
         if is_resized {
             *self.limits() = Limits::of(&target);
-            self.resized.notify_one();
+            self.changed.wake();
         }
+    }
+
+    /// The webhook is paused, disabled or deleted.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+        self.changed.wake();
     }
 
     /// Waits for a turn; `None` if no attempt is to begin.
