@@ -30,7 +30,7 @@ use crate::{
 
 /// The same as that of the binary under test.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Measure Posthorn against the bare broker; start it with `make bench`
 #[derive(Debug, Parser)]

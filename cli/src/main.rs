@@ -24,7 +24,7 @@ use settings::{DatabaseSettings, LogSettings};
 
 /// A third of the dispatcher's time went to the C library's allocator (docs/performance.md).
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Of a command that may well succeed later: the API cannot be reached, or puts the request off.
 const TRY_LATER: u8 = 75;

@@ -22,7 +22,7 @@ use posthorn_domain::{
 use uuid::Uuid;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 type Group<'g> = criterion::BenchmarkGroup<'g, criterion::measurement::WallTime>;
 
