@@ -47,7 +47,7 @@ pub(crate) fn snapshot(watched: &[Watched]) -> Snapshot {
     for process in watched {
         let sum = counted.entry(process.name.clone()).or_default();
         for pid in family(process) {
-            sum.cpu_seconds += cpu_seconds(pid).unwrap_or_default();
+            sum.cpu_seconds += cpu_seconds(pid, process.with_children).unwrap_or_default();
             sum.written_mb += written_mb(pid).unwrap_or_default();
         }
     }
@@ -87,12 +87,14 @@ fn family(process: &Watched) -> Vec<u32> {
     std::iter::once(pid).chain(children.split_whitespace().filter_map(|child| child.parse().ok())).collect()
 }
 
-fn cpu_seconds(pid: u32) -> Option<f64> {
+/// With that of its children that have ended, if they count too: it must not get less.
+fn cpu_seconds(pid: u32, with_children: bool) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in brackets may hold spaces; utime and stime are the 14th and 15th fields of all.
+    // The name in brackets may hold spaces; utime, stime, cutime and cstime are the 14th to 17th of all.
     let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |position: usize| fields.get(position)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
+    let own_and_ended = fields.get(11..if with_children { 15 } else { 13 })?;
+    let ticks: Option<f64> = own_and_ended.iter().map(|field| field.parse::<f64>().ok()).sum();
+    Some(ticks? / TICKS_PER_SECOND)
 }
 
 /// A field of proc_pid_status(5).
