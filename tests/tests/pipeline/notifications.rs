@@ -6,7 +6,8 @@ use std::sync::{
 };
 
 use posthorn_tests::{
-    App, Mailbox, Receiver, Reply, Webhook, always, database::uuid_of, event, eventually, eventually_is,
+    App, Mailbox, Receiver, Reply, Request, Webhook, always, database::uuid_of, event, eventually,
+    eventually_is,
 };
 use serde_json::{Value, json};
 
@@ -20,9 +21,13 @@ async fn receiver_that_fails(healed: &Arc<AtomicBool>) -> Receiver {
     .await
 }
 
-/// The bodies of notifications that came to a path, in order.
+/// The bodies of notifications that came to a path, in the order in which they happened: those that are
+/// published together may overtake each other on their way.
 fn told(receiver: &Receiver, path: &str) -> Vec<Value> {
-    receiver.to(path).iter().map(|request| serde_json::from_slice(&request.body).expect("JSON")).collect()
+    let body = |request: &Request| serde_json::from_slice(&request.body).expect("JSON");
+    let mut bodies: Vec<Value> = receiver.to(path).iter().map(body).collect();
+    bodies.sort_by_key(|body| body["occurred_at"].as_str().map(str::to_owned));
+    bodies
 }
 
 fn types(bodies: &[Value]) -> Vec<&str> {
