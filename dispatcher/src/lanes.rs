@@ -15,10 +15,7 @@ use posthorn_attempt::Target;
 use posthorn_broker::{BrokerError, Declare, Session};
 use posthorn_domain::{id::WebhookId, status::Status};
 use tokio::{
-    sync::{
-        Semaphore,
-        mpsc::{self, UnboundedReceiver},
-    },
+    sync::{Semaphore, mpsc},
     task::coop::consume_budget,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -69,8 +66,7 @@ impl Left {
 impl Lanes {
     pub(crate) fn new(session: Arc<Session>, line: Arc<Line>, channels: usize) -> Self {
         let channels = Channels::new(session.clone(), channels);
-        #[expect(clippy::disallowed_methods, reason = "holds at most one lane of each webhook")]
-        let (sender, opened) = mpsc::unbounded_channel();
+        let (sender, opened) = mpsc::channel(AT_ONCE);
         let tasks = TaskTracker::new();
         let opener = Arc::new(Opener { session, channels, opened: sender, tasks: tasks.clone() });
         let stop = CancellationToken::new();
@@ -150,7 +146,7 @@ impl Lanes {
 async fn take(
     opener: Arc<Opener>,
     line: Arc<Line>,
-    mut opened: UnboundedReceiver<Lane>,
+    mut opened: mpsc::Receiver<Lane>,
     stop: CancellationToken,
 ) {
     let (mut ended, mut stopped) = (pin!(opener.session.ended()), pin!(stop.cancelled()));

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use posthorn_broker::{BrokerError, Session};
 use posthorn_domain::told::told;
 use tokio::{
-    sync::mpsc::{UnboundedSender, error::SendError},
+    sync::mpsc::{Sender, error::SendError},
     time::sleep,
 };
 use tokio_util::task::TaskTracker;
@@ -21,7 +21,7 @@ pub(crate) struct Opener {
     pub(crate) session: Arc<Session>,
     pub(crate) channels: Channels,
     /// Where open lanes go.
-    pub(crate) opened: UnboundedSender<Lane>,
+    pub(crate) opened: Sender<Lane>,
     pub(crate) tasks: TaskTracker,
 }
 
@@ -74,7 +74,7 @@ impl Opener {
         }
         match Lane::open(&self.session, &self.channels, recipient.clone(), is_declared).await {
             Ok(lane) => {
-                if let Err(SendError(lane)) = self.opened.send(lane) {
+                if let Err(SendError(lane)) = self.opened.send(lane).await {
                     lane.close().await;
                 }
                 Ok(())
