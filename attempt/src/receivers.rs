@@ -101,13 +101,13 @@ impl Receivers {
     /// Makes one request. The deadline runs from name lookup to the last byte of the answer; the
     /// status line decides, whatever the body does after it.
     pub async fn send(&self, target: &Target, request: Request<'_>) -> Answer {
-        let deadline = Instant::now() + target.webhook.timeout;
+        let deadline = Instant::now() + target.timeout;
         let answering = timeout_at(deadline, self.answer(target, request));
         let (answered, phases) = phases::measured(answering).await;
         let outcome = match answered {
             Ok(Ok(response)) => return Answer { phases, ..read(response, deadline).await },
             Ok(Err(outcome)) => outcome,
-            Err(_) => timed_out(target.webhook.timeout),
+            Err(_) => timed_out(target.timeout),
         };
         Answer { phases, ..Answer::none(outcome) }
     }

@@ -1,6 +1,6 @@
 //! Targets: webhooks made ready for attempts, with their URL read and their secrets open.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use posthorn_domain::{
@@ -13,10 +13,16 @@ use posthorn_domain::{
 use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
 
-/// A webhook made ready for attempts.
+/// A webhook made ready for attempts. It keeps nothing else of the webhook: a dispatcher has one for each.
 pub struct Target {
-    /// The webhook.
-    pub webhook: Arc<Webhook>,
+    /// The webhook's id.
+    pub id: WebhookId,
+    /// The webhook's epoch.
+    pub epoch: u32,
+    /// How many attempts each dispatcher makes at a time.
+    pub max_in_flight: u16,
+    /// The deadline of an attempt, from name lookup to the last byte of the answer.
+    pub(crate) timeout: Duration,
     /// A URL that policy forbids fails every attempt with the reason.
     pub(crate) url: Result<Url, Forbidden>,
     /// The headers that its owner wants.
@@ -40,11 +46,7 @@ impl Target {
     ///
     /// # Errors
     /// If there is nothing to sign with.
-    pub fn prepare(
-        webhook: Arc<Webhook>,
-        keys: &KeyRing,
-        addresses: &AddressPolicy,
-    ) -> Result<Self, Unready> {
+    pub fn prepare(webhook: &Webhook, keys: &KeyRing, addresses: &AddressPolicy) -> Result<Self, Unready> {
         let open = |secret: &posthorn_domain::webhook::LiveSecret| {
             Ok((keys.open(&secret.sealed, webhook.id)?, secret.expires_at))
         };
@@ -52,12 +54,15 @@ impl Target {
         if secrets.is_empty() {
             return Err(Unready::NoSecret);
         }
-        Ok(Self { url: addresses.check_url(&webhook.url), headers: headers(&webhook), secrets, webhook })
-    }
-
-    /// The webhook's id.
-    pub fn id(&self) -> WebhookId {
-        self.webhook.id
+        Ok(Self {
+            id: webhook.id,
+            epoch: webhook.epoch,
+            max_in_flight: webhook.max_in_flight,
+            timeout: webhook.timeout,
+            url: addresses.check_url(&webhook.url),
+            headers: headers(webhook),
+            secrets,
+        })
     }
 
     /// The host that attempts go to, if policy allows its URL.

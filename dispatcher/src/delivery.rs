@@ -145,7 +145,7 @@ impl Line {
     /// Whether the delivery's attempt was made, or runs.
     pub(crate) fn is_known(&self, recipient: &Recipient, delivery: &Delivery) -> bool {
         let target = recipient.target();
-        let position = position(&delivery.headers, target.webhook.epoch, Timestamp::now());
+        let position = position(&delivery.headers, target.epoch, Timestamp::now());
         self.dispatcher.unsettled.knows(&key(&target, delivery, position))
     }
 
@@ -159,15 +159,15 @@ impl Line {
         // What waits for its turn is attempted as its webhook is by then.
         let target = recipient.target();
         if turn.is_none() {
-            return self.put_back(target.id(), delivery).await;
+            return self.put_back(target.id, delivery).await;
         }
-        let position = position(&delivery.headers, target.webhook.epoch, Timestamp::now());
+        let position = position(&delivery.headers, target.epoch, Timestamp::now());
         let key = key(&target, &delivery, position);
         let cell = self.dispatcher.unsettled.cell(&key);
         let making = || self.dispatcher.make(&recipient, &target, &delivery, position);
         let Ok(made) = cell.get_or_try_init(making).await else {
             self.dispatcher.unsettled.forget(&key);
-            return self.put_back(target.id(), delivery).await;
+            return self.put_back(target.id, delivery).await;
         };
         // The next attempt need not wait until this one's consequence is safe.
         drop((turn, waits));
@@ -189,7 +189,7 @@ impl Line {
             let names = self.session.names();
             let publish = async || {
                 let message = letter.message.clone();
-                let again = names.delayed(*delay, target.id(), &letter.event_id, message, headers);
+                let again = names.delayed(*delay, target.id, &letter.event_id, message, headers);
                 self.publisher.publish(again).await?.wait().await
             };
             made.is_again_safe.get_or_try_init(publish).await?;
@@ -245,7 +245,7 @@ impl Dispatcher {
     ) -> Result<Made, Stopped> {
         let again = |attempt, first_attempt_at| DeliveryHeaders {
             attempt: Some(attempt),
-            epoch: Some(target.webhook.epoch),
+            epoch: Some(target.epoch),
             first_attempt_at: Some(first_attempt_at),
             ..delivery.headers.clone()
         };
@@ -265,7 +265,7 @@ impl Dispatcher {
         let answer = self.attempt(target, delivery, position.attempt).await;
         let duration = started.elapsed();
         recipient.end_attempt(duration, Instant::now());
-        let ours = self.gate.note(target.id(), &answer.outcome, Instant::now());
+        let ours = self.gate.note(target.id, &answer.outcome, Instant::now());
         let step = match ours {
             true => Step::RetryIn(self.retry.shortest()),
             false => next_step(&answer.outcome, position.attempt, &self.retry, rand::random()),
@@ -274,7 +274,7 @@ impl Dispatcher {
         metrics::step_taken(step, delivery.headers.published_at.or(delivery.headers.received_at));
         let event_id = &delivery.letter.event_id;
         tracing::debug!(
-            event.id = event_id, webhook.id = %target.id(), attempt = position.attempt, outcome = ?answer.outcome,
+            event.id = event_id, webhook.id = %target.id, attempt = position.attempt, outcome = ?answer.outcome,
             ?step, duration_ms = duration.as_millis() as u64, "made an attempt"
         );
         let next_attempt = if ours { position.attempt } else { position.attempt + 1 };
@@ -287,8 +287,8 @@ impl Dispatcher {
             event_id: event_id.clone(),
             event_type: delivery.letter.event_type.clone(),
             company_id: delivery.letter.company_id.clone(),
-            webhook_id: target.id(),
-            epoch: target.webhook.epoch,
+            webhook_id: target.id,
+            epoch: target.epoch,
             attempt: position.attempt,
             started_at,
             duration,
@@ -309,12 +309,8 @@ impl Dispatcher {
         let _running = metrics::attempt_started();
         let event_id = &delivery.letter.event_id;
         let parent = delivery.headers.trace.as_ref();
-        let told = posthorn_trace::Attempt {
-            event_id,
-            webhook_id: target.id(),
-            number: attempt,
-            host: target.host(),
-        };
+        let told =
+            posthorn_trace::Attempt { event_id, webhook_id: target.id, number: attempt, host: target.host() };
         let span = posthorn_trace::attempt(told, parent);
         let own = span.as_ref().and_then(Span::context);
         let body = delivery.letter.body.clone();
@@ -337,7 +333,7 @@ impl Dispatcher {
 }
 
 fn key(target: &Target, delivery: &Delivery, position: Position) -> Key {
-    (delivery.letter.event_id.clone(), target.id(), target.webhook.epoch, position.attempt)
+    (delivery.letter.event_id.clone(), target.id, target.epoch, position.attempt)
 }
 
 /// A retry of an earlier epoch starts afresh.

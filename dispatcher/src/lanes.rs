@@ -107,7 +107,7 @@ impl Lanes {
 
     /// Starts a webhook's lane, or tells it what has changed.
     pub(crate) fn put(&self, target: Arc<Target>) {
-        match self.line.recipients.get(target.id()) {
+        match self.line.recipients.get(target.id) {
             Some(recipient) => recipient.update(target),
             None => {
                 self.opener.tasks.spawn(self.opener.clone().open(self.recipient(target), false));
@@ -116,7 +116,7 @@ impl Lanes {
     }
 
     fn recipient(&self, target: Arc<Target>) -> Arc<Recipient> {
-        let id = target.id();
+        let id = target.id;
         let recipient = Arc::new(Recipient::new(target, self.stop.child_token()));
         self.line.recipients.insert(id, recipient.clone());
         recipient

@@ -55,17 +55,17 @@ impl Recipient {
     }
 
     pub(crate) fn id(&self) -> WebhookId {
-        self.target().id()
+        self.target().id
     }
 
     /// The attempts that the webhook wants at a time.
     pub(crate) fn max_in_flight(&self) -> u16 {
-        self.target().webhook.max_in_flight
+        self.target().max_in_flight
     }
 
     /// The webhook has changed.
     pub(crate) fn update(&self, target: Arc<Target>) {
-        let is_resized = target.webhook.max_in_flight != self.max_in_flight();
+        let is_resized = target.max_in_flight != self.max_in_flight();
         *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target.clone();
         if is_resized {
             *self.limits() = Limits::of(&target);
@@ -114,7 +114,7 @@ impl Recipient {
 
 impl Limits {
     fn of(target: &Target) -> Self {
-        let turns = target.webhook.max_in_flight;
+        let turns = target.max_in_flight;
         let places = turns.saturating_mul(HELD_PER_ATTEMPT);
         Self {
             turns: Arc::new(Semaphore::new(turns.into())),

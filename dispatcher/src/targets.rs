@@ -32,7 +32,7 @@ impl Targets {
     /// Takes changes in and tells each one's target, `None` where there is none any more.
     pub(crate) fn apply(&mut self, changes: Vec<Change>) -> Vec<(WebhookId, Option<Arc<Target>>)> {
         let applied = changes.into_iter().map(|change| match change {
-            Change::Put(webhook) => (webhook.id, self.put(webhook)),
+            Change::Put(webhook) => (webhook.id, self.put(&webhook)),
             Change::Gone(id) => {
                 self.enabled.remove(&id);
                 (id, None)
@@ -41,7 +41,7 @@ impl Targets {
         applied.collect()
     }
 
-    fn put(&mut self, webhook: Arc<Webhook>) -> Option<Arc<Target>> {
+    fn put(&mut self, webhook: &Webhook) -> Option<Arc<Target>> {
         let id = webhook.id;
         if webhook.state != State::Enabled {
             self.enabled.remove(&id);

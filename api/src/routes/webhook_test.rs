@@ -1,6 +1,6 @@
 //! Tests of webhooks: a real attempt at once.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use axum::{
     Json,
@@ -70,8 +70,8 @@ async fn test(
     let id = api.webhook(&caller, id::webhook(&id)?).await?.described.id;
     let busy = |_| Problem::new(Kind::Unavailable, "too many tests run already: try again").after(1);
     let _running = api.tests.try_acquire().map_err(busy)?;
-    let webhook = Arc::new(api.store.webhook_to_deliver_to(id).await?);
-    let target = Target::prepare(webhook, &api.keys, &api.settings.addresses);
+    let webhook = api.store.webhook_to_deliver_to(id).await?;
+    let target = Target::prepare(&webhook, &api.keys, &api.settings.addresses);
     let target = target.map_err(|unready| Problem::new(Kind::Conflict, unready.to_string()))?;
     let event = event(&json!({ "webhook_id": id, "message": "This is a test from Posthorn." }).to_string());
     let request =
