@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,8 +19,8 @@ use crate::pace::Pace;
 
 /// The right to make an attempt at this webhook.
 pub(crate) type Turn = OwnedSemaphorePermit;
-/// The right to wait for a turn.
-pub(crate) type Place = OwnedSemaphorePermit;
+/// The right of a delivery that comes in a round to wait for a turn.
+pub(crate) struct Place(Arc<Recipient>);
 
 /// Deliveries that are held for each attempt that may run: while one is being attempted, the last
 /// one's consequence is made safe in the broker.
@@ -28,25 +31,25 @@ pub(crate) struct Recipient {
     target: Mutex<Arc<Target>>,
     /// Woken when the webhook's lane is to look whether it has to stop, or to be opened anew.
     pub(crate) changed: AtomicWaker,
-    limits: Mutex<Limits>,
+    /// As many as the webhook wants attempts at a time.
+    turns: Mutex<Arc<Semaphore>>,
+    /// How many places are taken.
+    places: AtomicU32,
     pace: Mutex<Pace>,
     /// The webhook is paused, disabled or deleted, or the session is over: no attempt begins.
     pub(crate) stop: CancellationToken,
 }
 
-#[derive(Clone)]
-struct Limits {
-    /// As many as the webhook wants attempts at a time.
-    turns: Arc<Semaphore>,
-    /// Those of deliveries that come in rounds.
-    places: Arc<Semaphore>,
-}
-
 impl Recipient {
     pub(crate) fn new(target: Arc<Target>, stop: CancellationToken) -> Self {
-        let limits = Mutex::new(Limits::of(&target));
-        let pace = Mutex::new(Pace::new(Instant::now()));
-        Self { target: Mutex::new(target), changed: AtomicWaker::new(), limits, pace, stop }
+        Self {
+            turns: Mutex::new(turns(&target)),
+            target: Mutex::new(target),
+            changed: AtomicWaker::new(),
+            places: AtomicU32::new(0),
+            pace: Mutex::new(Pace::new(Instant::now())),
+            stop,
+        }
     }
 
     /// The webhook as it is now.
@@ -68,7 +71,7 @@ impl Recipient {
         let is_resized = target.max_in_flight != self.max_in_flight();
         *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target.clone();
         if is_resized {
-            *self.limits() = Limits::of(&target);
+            *self.turns() = turns(&target);
             self.changed.wake();
         }
     }
@@ -81,18 +84,20 @@ impl Recipient {
 
     /// Waits for a turn; `None` if no attempt is to begin.
     pub(crate) async fn turn(&self) -> Option<Turn> {
-        let turns = self.limits().turns.clone();
+        let turns = self.turns().clone();
         let turn = self.stop.run_until_cancelled(turns.acquire_owned()).await?;
         Some(turn.expect("the semaphore is never closed"))
     }
 
     /// A place, if a turn is likely to come soon: the receiver keeps pace, and not too many wait.
-    pub(crate) fn place(&self, now: Instant) -> Option<Place> {
+    pub(crate) fn place(self: &Arc<Self>, now: Instant) -> Option<Place> {
         if self.stop.is_cancelled() || !self.pace().is_kept(now) {
             return None;
         }
-        let places = self.limits().places.clone();
-        places.try_acquire_owned().ok()
+        let most = self.max_in_flight().saturating_mul(HELD_PER_ATTEMPT).into();
+        let take = |taken| (taken < most).then_some(taken + 1);
+        self.places.fetch_update(Relaxed, Relaxed, take).ok()?;
+        Some(Place(self.clone()))
     }
 
     pub(crate) fn begin_attempt(&self, now: Instant) {
@@ -103,8 +108,8 @@ impl Recipient {
         self.pace().end(took, now);
     }
 
-    fn limits(&self) -> MutexGuard<'_, Limits> {
-        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    fn turns(&self) -> MutexGuard<'_, Arc<Semaphore>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
@@ -112,14 +117,13 @@ impl Recipient {
     }
 }
 
-impl Limits {
-    fn of(target: &Target) -> Self {
-        let turns = target.max_in_flight;
-        let places = turns.saturating_mul(HELD_PER_ATTEMPT);
-        Self {
-            turns: Arc::new(Semaphore::new(turns.into())),
-            places: Arc::new(Semaphore::new(places.into())),
-        }
+fn turns(target: &Target) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(target.max_in_flight.into()))
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.places.fetch_sub(1, Relaxed);
     }
 }
 
@@ -138,5 +142,53 @@ impl Recipients {
 
     pub(crate) fn remove(&self, id: WebhookId) -> Option<Arc<Recipient>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use posthorn_domain::{
+        address::AddressPolicy,
+        keyring::{KeyRing, entry},
+        signature::Secret,
+        webhook::{DisablePolicy, LiveSecret, State, Webhook},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn target(max_in_flight: u16) -> Arc<Target> {
+        let id = WebhookId(Uuid::from_u128(1));
+        let keys: KeyRing = entry("a", [1; 32]).parse().unwrap();
+        let sealed = keys.seal(&Secret::new([2; 32]), id, [3; 24]);
+        let webhook = Webhook {
+            id,
+            url: "https://example.com".to_owned(),
+            rules: Vec::new(),
+            state: State::Enabled,
+            epoch: 1,
+            timeout: Duration::from_secs(1),
+            max_in_flight,
+            disable_policy: DisablePolicy::Exhausted,
+            headers: Default::default(),
+            secrets: vec![LiveSecret { sealed, expires_at: None }],
+        };
+        Arc::new(Target::prepare(&webhook, &keys, &AddressPolicy::default()).unwrap())
+    }
+
+    #[test]
+    fn there_are_two_places_for_each_attempt_at_a_time() {
+        let recipient = Arc::new(Recipient::new(target(1), CancellationToken::new()));
+        let place = || recipient.place(Instant::now());
+        let (first, second) = (place(), place());
+        assert!(first.is_some() && second.is_some());
+        assert!(place().is_none());
+        drop(first);
+        let third = place();
+        assert!(third.is_some(), "a place is free again");
+        recipient.update(target(2));
+        let more = (place(), place());
+        assert!(more.0.is_some() && more.1.is_some(), "those that are taken still count");
+        assert!(place().is_none());
     }
 }
