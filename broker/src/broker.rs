@@ -21,7 +21,7 @@ const SHORT_SESSION: Duration = Duration::from_secs(2);
 /// Seconds; twice this passes until a connection that went silent is given up.
 const HEARTBEAT: u16 = 10;
 /// Bytes. lapin makes room for 64 frames on each connection: 8 MiB with the broker's own maximum.
-const FRAME_MAX: u32 = 32 << 10;
+const FRAME_MAX: u32 = 16 << 10;
 
 /// The kind of a webhook's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
