@@ -48,11 +48,10 @@ async fn what_was_missed_is_delivered_with_the_same_id() {
     act("pause").await;
     let missed = missed(&app, 5).await;
     app.publish(&event("comment.created")).await;
-    let before = receiver.count();
 
     let dry = finished(&admin, &replay(&admin, &webhook, "missed", true).await).await;
     assert_eq!((&dry["found"], &dry["published"]), (&json!(5), &json!(0)));
-    assert_eq!(receiver.count(), before);
+    assert!(missed.iter().all(|event| receiver.of(&event.id).is_empty()), "a dry run delivers nothing");
 
     let path = format!("/v1/webhooks/{}/replay", webhook["id"].as_str().unwrap());
     let input = json!({ "since": "2026-01-01T00:00:00Z", "only": "missed" });
