@@ -98,7 +98,7 @@ pub async fn run(parts: Parts, settings: Settings, stop: CancellationToken) -> R
     let api = Arc::new(Api {
         line: Line::new(amqp_url, broker.names().clone()),
         rates: Rates::new(settings.requests_per_second),
-        receivers: Receivers::new(settings.addresses.clone(), 0)?,
+        receivers: Receivers::new(settings.addresses.clone(), &settings.name_servers, 0)?,
         schemas: Mutex::new(Schemas::new(MOST_SCHEMAS)),
         tests: Semaphore::new(MOST_TESTS),
         store,

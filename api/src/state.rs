@@ -1,6 +1,9 @@
 //! What all handlers share.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use posthorn_attempt::Receivers;
 use posthorn_domain::{
@@ -28,6 +31,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Which addresses webhooks may have.
     pub addresses: AddressPolicy,
+    /// The name servers that are asked for their hosts; the system's if there are none.
+    pub name_servers: Vec<SocketAddr>,
     /// How many deliveries a replay publishes in a second.
     pub replays_per_second: u32,
 }

@@ -1,6 +1,6 @@
 //! Attempts: one signed HTTP request each.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -78,12 +78,17 @@ impl Answer {
 }
 
 impl Receivers {
-    /// Prepares the client; it keeps at most `idle_connections` for each host.
+    /// Prepares the client; it keeps at most `idle_connections` for each host, and asks these name
+    /// servers, or the system's if none are given.
     ///
     /// # Errors
     /// If name lookup or TLS cannot be prepared.
-    pub fn new(policy: AddressPolicy, idle_connections: usize) -> Result<Self, CannotPrepare> {
-        let resolver = GuardedResolver::new(policy).map_err(CannotPrepare)?;
+    pub fn new(
+        policy: AddressPolicy,
+        name_servers: &[SocketAddr],
+        idle_connections: usize,
+    ) -> Result<Self, CannotPrepare> {
+        let resolver = GuardedResolver::new(policy, name_servers).map_err(CannotPrepare)?;
         let client = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())

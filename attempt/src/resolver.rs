@@ -1,18 +1,37 @@
 //! Name lookup that answers only addresses that policy allows.
+//!
+//! Names are looked up as the system's own commands do: first in `/etc/hosts`, then at the name servers,
+//! single words with the search domains of `/etc/resolv.conf`. Names of machines may hold underscores, as
+//! container networks have them.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use hickory_resolver::TokioResolver;
+use hickory_resolver::{
+    Hosts, TokioResolver,
+    config::ResolveHosts,
+    net::NetError,
+    net::runtime::TokioRuntimeProvider,
+    proto::{
+        op::Query,
+        rr::{Name, RecordType},
+    },
+};
 use posthorn_domain::address::AddressPolicy;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::dns::{self, Addrs, Resolve, Resolving};
 
 use crate::phases;
 
+mod servers;
+mod words;
+
+/// How long one name server is waited for before it is asked again.
 const TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a name may take, however many name servers and search domains there are.
+const BUDGET: Duration = Duration::from_secs(4);
 const LONGEST_TTL: Duration = Duration::from_secs(300);
 /// The most addresses of a name that are tried.
 const MOST_ADDRESSES: usize = 16;
@@ -28,13 +47,17 @@ pub(crate) struct CannotResolve {
 /// Looks names up. The addresses that it answers are the ones that are dialled.
 #[derive(Clone)]
 pub(crate) struct GuardedResolver {
+    hosts: Arc<Hosts>,
     resolver: TokioResolver,
     policy: Arc<AddressPolicy>,
 }
 
 impl GuardedResolver {
-    pub(crate) fn new(policy: AddressPolicy) -> Result<Self, String> {
-        let mut builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
+    /// Asks these name servers, or those of the system if there are none.
+    pub(crate) fn new(policy: AddressPolicy, name_servers: &[SocketAddr]) -> Result<Self, String> {
+        let (config, options) = servers::config(name_servers);
+        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        *builder.options_mut() = options;
         let options = builder.options_mut();
         options.timeout = TIMEOUT;
         options.attempts = 2;
@@ -42,25 +65,49 @@ impl GuardedResolver {
         options.ndots = 1;
         options.positive_max_ttl = Some(LONGEST_TTL);
         options.negative_max_ttl = Some(Duration::from_secs(10));
+        options.use_hosts_file = ResolveHosts::Never; // it is asked here, before any search domain
         let resolver = builder.build().map_err(|error| error.to_string())?;
-        Ok(Self { resolver, policy: Arc::new(policy) })
+        let hosts = Arc::new(Hosts::from_system().unwrap_or_default());
+        Ok(Self { hosts, resolver, policy: Arc::new(policy) })
+    }
+
+    /// The addresses of a name that may be dialled.
+    async fn allowed(&self, name: &str) -> Result<Vec<IpAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        let started = Instant::now();
+        let found = tokio::time::timeout(BUDGET, self.addresses(name)).await;
+        phases::looked_up(started.elapsed());
+        let found = found.unwrap_or(Err(NetError::Timeout));
+        let found = found.map_err(|error| CannotResolve {
+            name: name.to_owned(),
+            reason: words::reason(&error, started.elapsed()),
+        })?;
+        Ok(self.policy.allowed(found)?.into_iter().take(MOST_ADDRESSES).collect())
+    }
+
+    async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NetError> {
+        let name = Name::from_ascii(name)?;
+        let known = self.in_hosts(&name);
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        Ok(self.resolver.lookup_ip(name).await?.iter().collect())
+    }
+
+    fn in_hosts(&self, name: &Name) -> Vec<IpAddr> {
+        let of = |kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind));
+        let found = [RecordType::A, RecordType::AAAA].into_iter().filter_map(of);
+        found
+            .flat_map(|lookup| lookup.answers().iter().filter_map(|a| a.data.ip_addr()).collect::<Vec<_>>())
+            .collect()
     }
 }
 
 impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let Self { resolver, policy } = self.clone();
+    fn resolve(&self, name: dns::Name) -> Resolving {
+        let resolver = self.clone();
         Box::pin(async move {
-            let cannot = |reason: String| CannotResolve { name: name.as_str().to_owned(), reason };
-            let started = Instant::now();
-            let found = resolver.lookup_ip(name.as_str()).await;
-            phases::looked_up(started.elapsed());
-            let found = found.map_err(|error| cannot(error.to_string()))?;
-            let addresses: Vec<_> = found.iter().take(MOST_ADDRESSES).collect();
-            // One forbidden address among allowed ones smells of rebinding: none is dialled.
-            addresses.iter().try_for_each(|address| policy.check_address(*address))?;
-            let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
-            Ok(Box::new(addresses) as Addrs)
+            let addresses = resolver.allowed(name.as_str()).await?.into_iter();
+            Ok(Box::new(addresses.map(|address| SocketAddr::new(address, 0))) as Addrs)
         })
     }
 }

@@ -59,7 +59,7 @@ impl Target {
             epoch: webhook.epoch,
             max_in_flight: webhook.max_in_flight,
             timeout: webhook.timeout,
-            url: addresses.check_url(&webhook.url),
+            url: addresses.check_url(&webhook.url).map(|url| url.parts().clone()),
             headers: headers(webhook),
             secrets,
         })

@@ -85,7 +85,7 @@ impl AllSettings {
     /// Every role.
     pub(crate) fn roles(self) -> Vec<Role> {
         let Self { broker, database, topology, keys, addresses, filters, events, admin, .. } = self;
-        let Self { routing, delivery, recording, api, .. } = self;
+        let Self { name_servers, routing, delivery, recording, api, .. } = self;
         let router = RouterSettings {
             broker: broker.clone(),
             database: database.clone(),
@@ -107,11 +107,22 @@ impl AllSettings {
             topology: topology.clone(),
             keys: keys.clone(),
             addresses: addresses.clone(),
+            name_servers: name_servers.clone(),
             delivery,
             admin: admin.clone(),
         };
-        let api =
-            ApiRoleSettings { broker, database, topology, keys, addresses, filters, events, api, admin };
+        let api = ApiRoleSettings {
+            broker,
+            database,
+            topology,
+            keys,
+            addresses,
+            name_servers,
+            filters,
+            events,
+            api,
+            admin,
+        };
         vec![
             Role::Router(router),
             Role::Dispatcher(dispatcher),
@@ -139,6 +150,7 @@ fn start_dispatcher(settings: DispatcherSettings, lifecycle: &mut Lifecycle) -> 
     let broker = Arc::new(settings.broker.broker(&settings.topology)?);
     let dispatcher = posthorn_dispatcher::Settings {
         addresses: settings.addresses.policy(),
+        name_servers: settings.name_servers.addresses(),
         keys: settings.keys.ring()?,
         retry: settings.topology.retry_schedule,
         held: settings.delivery.dispatcher_prefetch.get(),
@@ -204,6 +216,7 @@ async fn start_api(settings: ApiRoleSettings, lifecycle: &mut Lifecycle) -> anyh
         allow_origins: settings.api.api_allow_origins,
         limits: settings.filters.limits(),
         addresses: settings.addresses.policy(),
+        name_servers: settings.name_servers.addresses(),
         replays_per_second: settings.api.replay_rate,
     };
     let stop = lifecycle.stop_token();

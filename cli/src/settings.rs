@@ -137,6 +137,27 @@ impl AddressSettings {
     }
 }
 
+/// Who is asked where webhooks' hosts are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NameServerSettings {
+    /// Name servers to ask for webhooks' hosts instead of those in /etc/resolv.conf, such as
+    /// 10.0.0.2,127.0.0.1:5353
+    #[arg(
+        long,
+        env = "POSTHORN_NAME_SERVERS",
+        value_delimiter = ',',
+        value_parser = read_name_server,
+        value_name = "ADDRS"
+    )]
+    name_servers: Vec<SocketAddr>,
+}
+
+impl NameServerSettings {
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.name_servers.clone()
+    }
+}
+
 /// The keys that encrypt the webhooks' secrets.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct KeySettings {
@@ -268,7 +289,7 @@ role! {
     /// Settings of the dispatcher.
     DispatcherSettings {
         broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, keys: KeySettings,
-        addresses: AddressSettings, delivery: DeliverySettings
+        addresses: AddressSettings, name_servers: NameServerSettings, delivery: DeliverySettings
     }
 }
 
@@ -281,7 +302,8 @@ role! {
     /// Settings of the API.
     ApiRoleSettings {
         broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, keys: KeySettings,
-        addresses: AddressSettings, filters: FilterSettings, events: EventSettings, api: ApiSettings
+        addresses: AddressSettings, name_servers: NameServerSettings, filters: FilterSettings,
+        events: EventSettings, api: ApiSettings
     }
 }
 
@@ -289,8 +311,8 @@ role! {
     /// Settings of all roles in one process.
     AllSettings {
         broker: BrokerSettings, database: DatabaseSettings, topology: TopologySettings, keys: KeySettings,
-        addresses: AddressSettings, filters: FilterSettings, events: EventSettings, routing: RoutingSettings,
-        delivery: DeliverySettings, recording: RecordingSettings, api: ApiSettings
+        addresses: AddressSettings, name_servers: NameServerSettings, filters: FilterSettings,
+        events: EventSettings, routing: RoutingSettings, delivery: DeliverySettings, recording: RecordingSettings, api: ApiSettings
     }
 }
 
@@ -300,6 +322,13 @@ fn read_retention(text: &str) -> Result<Duration, String> {
         Ok(_) => Err("it is kept for at least 1d".to_owned()),
         Err(_) => Err(format!("`{text}` is not a time such as 30d")),
     }
+}
+
+/// An address, with a port or without.
+fn read_name_server(text: &str) -> Result<SocketAddr, String> {
+    let with_port = text.parse().ok();
+    let address = with_port.or_else(|| Some(SocketAddr::new(text.parse().ok()?, 53)));
+    address.ok_or_else(|| format!("`{text}` is not an address such as 10.0.0.2 or 127.0.0.1:5353"))
 }
 
 fn read_prefix(text: &str) -> Result<String, String> {

@@ -17,7 +17,7 @@ mod rounds;
 mod targets;
 mod unsettled;
 
-use std::{pin::pin, sync::Arc};
+use std::{net::SocketAddr, pin::pin, sync::Arc};
 
 use posthorn_attempt::{CannotPrepare, Receivers};
 use posthorn_broker::{Broker, BrokerError, Session};
@@ -42,6 +42,8 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// Which addresses webhooks may have.
     pub addresses: AddressPolicy,
+    /// The name servers that are asked for their hosts; the system's if there are none.
+    pub name_servers: Vec<SocketAddr>,
     /// Opens the webhooks' secrets.
     pub keys: KeyRing,
     /// The most deliveries of rounds that are held at a time.
@@ -90,7 +92,11 @@ pub async fn run(
 ) -> Result<(), DispatcherError> {
     metrics::describe();
     let dispatcher = Arc::new(Dispatcher {
-        receivers: Receivers::new(settings.addresses.clone(), settings.idle_connections)?,
+        receivers: Receivers::new(
+            settings.addresses.clone(),
+            &settings.name_servers,
+            settings.idle_connections,
+        )?,
         retry: settings.retry,
         attempts: Semaphore::new(settings.most_in_flight),
         deliveries: TaskTracker::new(),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use posthorn_domain::{
-    address::AddressPolicy,
+    address::{AddressPolicy, Forbidden},
     id::WebhookId,
     rule::{Limits, Rule},
     webhook::{DisablePolicy, owner},
@@ -23,8 +23,6 @@ use crate::{
 
 const TIMEOUT_MS: u32 = 15_000;
 const IN_FLIGHT: u16 = 16;
-/// As written out, in bytes.
-const LONGEST_URL: usize = 2048;
 
 /// A webhook as its owner describes it.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -167,12 +165,9 @@ impl Faults {
     fn url(&mut self, url: Option<&str>, addresses: &AddressPolicy) -> Option<String> {
         match url {
             None => self.add("/url", "required", "say where deliveries go"),
-            Some(url) if url.len() > LONGEST_URL => {
-                self.add("/url", "too_long", format!("at most {LONGEST_URL} bytes are allowed"))
-            }
             Some(url) => match addresses.check_url(url) {
-                Ok(url) if url.as_str().len() <= LONGEST_URL => Some(url.to_string()),
-                Ok(_) => self.add("/url", "too_long", format!("at most {LONGEST_URL} bytes are allowed")),
+                Ok(url) => Some(url.to_string()),
+                Err(too_long @ Forbidden::TooLong) => self.add("/url", "too_long", too_long.to_string()),
                 Err(forbidden) => self.add("/url", "forbidden_url", forbidden.to_string()),
             },
         }

@@ -94,6 +94,10 @@ async fn forbidden_urls_are_refused_with_the_reason() {
         ("https://example.com:25/", "port 25"),
         ("ftp://example.com/", "http"),
         ("nonsense", "URL"),
+        ("https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example.com/", "63"),
+        ("https://a..b/", "dots"),
+        ("https://example.com/a\nb", "line end"),
+        ("https:example.com", "//"),
     ] {
         let answer = api.admin().post("/v1/webhooks", &json!({ "url": url, "rules": [{}] })).await;
         answer.wrong(422, "invalid", &[("/url", "forbidden_url")]);

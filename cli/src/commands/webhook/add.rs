@@ -45,7 +45,7 @@ impl Add {
         let webhook = NewWebhook {
             id: WebhookId(Uuid::now_v7()),
             name: name.unwrap_or_default(),
-            url: url.into(),
+            url: url.to_string(),
             rules: self.read_rules()?,
             timeout: described.timeout.unwrap_or(TIMEOUT),
             max_in_flight: described.max_in_flight.unwrap_or(IN_FLIGHT),
