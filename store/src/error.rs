@@ -3,13 +3,17 @@
 use posthorn_domain::id::WebhookId;
 use tokio_postgres::error::SqlState;
 
+use crate::connect::not_trusted;
+
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The setting is not a database URL.
-    #[error("POSTHORN_DATABASE_URL is not a PostgreSQL URL such as postgres://user:password@host/database")]
-    BadUrl(#[source] tokio_postgres::Error),
-    /// No certificates to trust.
+    #[error(
+        "POSTHORN_DATABASE_URL is not a PostgreSQL URL such as postgres://user:password@host/database: {0}"
+    )]
+    BadUrl(String),
+    /// A certificate or a key is not there, or cannot be read.
     #[error("cannot prepare TLS for PostgreSQL: {0}")]
     Tls(String),
     /// No connection.
@@ -59,6 +63,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// There is no connection: says whether the certificate was to blame in words of ours.
+    pub(crate) fn no_connection(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        match not_trusted(&error) {
+            Some(reason) => Self::NoConnection(Box::new(reason.clone())),
+            None => Self::NoConnection(Box::new(error)),
+        }
+    }
+
     pub(crate) fn query(task: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Self {
         move |source| match source.code() {
             Some(code) if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::UNDEFINED_COLUMN => {

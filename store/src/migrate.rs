@@ -2,10 +2,9 @@
 
 use refinery::embed_migrations;
 
-use crate::{
-    connect::{read_config, tls},
-    error::StoreError,
-};
+use tokio::time::timeout;
+
+use crate::{connect::Database, error::StoreError};
 
 embed_migrations!("migrations");
 
@@ -18,11 +17,11 @@ const MIGRATION_LOCK: i64 = 0x7057_4852_0001;
 /// # Errors
 /// If the database cannot be reached or a migration fails; a failed one changes nothing.
 pub async fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
-    let mut config = read_config(url)?;
     // Neither a long migration nor the wait for another replica's may be cut off.
-    config.options("-c statement_timeout=0");
-    let connected = config.connect(tls()?).await;
-    let (mut client, connection) = connected.map_err(|error| StoreError::NoConnection(Box::new(error)))?;
+    let database = Database::read(url)?.without_statement_timeout();
+    let connected = timeout(database.patience(), database.connect()).await;
+    let connected = connected.map_err(|_| StoreError::NoAnswer { task: "connect" })?;
+    let (mut client, connection) = connected.map_err(StoreError::no_connection)?;
     let migrating = async {
         let locked = client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
         locked.map_err(StoreError::query("wait for other migrations"))?;
@@ -34,7 +33,7 @@ pub async fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
         done = migrating => done,
         ended = connection => Err(match ended {
             Ok(()) => StoreError::NoAnswer { task: "migrate" },
-            Err(error) => StoreError::NoConnection(Box::new(error)),
+            Err(error) => StoreError::no_connection(error),
         }),
     }
 }

@@ -11,12 +11,12 @@ use std::{
 
 use posthorn_domain::id::WebhookId;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
-use tokio_postgres::{AsyncMessage, Client, Connection};
+use tokio_postgres::{AsyncMessage, Client};
 use uuid::Uuid;
 
 use super::ANSWER_TIMEOUT;
 use crate::{
-    connect::{read_config, tls},
+    connect::{Database, Driver},
     error::StoreError,
 };
 
@@ -34,9 +34,10 @@ pub(super) struct Listener {
 
 impl Listener {
     pub(super) async fn connect(url: &str) -> Result<Self, StoreError> {
-        let connected = timeout(ANSWER_TIMEOUT, read_config(url)?.connect(tls()?)).await;
+        let database = Database::read(url)?;
+        let connected = timeout(database.patience(), database.connect()).await;
         let connected = connected.map_err(|_| StoreError::NoAnswer { task: "connect" })?;
-        let (client, connection) = connected.map_err(|error| StoreError::NoConnection(Box::new(error)))?;
+        let (client, connection) = connected.map_err(StoreError::no_connection)?;
         let (notify, notified) = mpsc::channel(MOST_WAITING);
         let overflown = Arc::new(AtomicBool::new(false));
         let mut driver = JoinSet::new();
@@ -60,14 +61,7 @@ impl Listener {
 }
 
 /// Drives the connection; must never wait for the watcher, whose queries it carries.
-async fn drive<S, T>(
-    mut connection: Connection<S, T>,
-    notify: mpsc::Sender<WebhookId>,
-    overflown: Arc<AtomicBool>,
-) where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
+async fn drive(mut connection: Driver, notify: mpsc::Sender<WebhookId>, overflown: Arc<AtomicBool>) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         let AsyncMessage::Notification(notification) = message else { continue };
         let Ok(id) = Uuid::try_parse(notification.payload()) else { continue };
