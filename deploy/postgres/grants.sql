@@ -1,13 +1,21 @@
--- Least privilege in PostgreSQL, for installations that want it. Run it once as the owner of the database,
--- after the first `posthorn migrate`; what a later migration adds needs its own grants, which the
--- changelog names. Give each role a password:   ALTER ROLE posthorn_router PASSWORD '…';
+-- Least privilege in PostgreSQL. Run it as the owner of the database, after the first `posthorn migrate`
+-- and again after each later one: what is granted already stays granted. The owner needs CREATEROLE, or
+-- the three roles must exist. Give each a password:   ALTER ROLE posthorn_router PASSWORD '…';
 --
 -- The owner runs `posthorn migrate` and the recorder, which makes and drops partitions. The others
 -- have logins of their own; all may LISTEN.
 
-CREATE ROLE posthorn_router LOGIN;
-CREATE ROLE posthorn_dispatcher LOGIN;
-CREATE ROLE posthorn_api LOGIN;
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['posthorn_router', 'posthorn_dispatcher', 'posthorn_api'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', name);
+        END IF;
+    END LOOP;
+END
+$$;
 
 GRANT USAGE ON SCHEMA public TO posthorn_router, posthorn_dispatcher, posthorn_api;
 
