@@ -1,5 +1,9 @@
 //! The posthorn binary: every role as a subcommand, and commands for people.
 
+// Its `println!` and `eprintln!` are those of all modules below.
+#[macro_use]
+mod output;
+
 mod admin;
 mod client;
 mod commands;

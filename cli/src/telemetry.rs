@@ -29,7 +29,11 @@ pub(crate) fn init(settings: &LogSettings) {
         eprintln!("POSTHORN_LOG is wrong ({error}), logging at info");
         EnvFilter::new("info")
     });
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Nobody may read what is logged; to say so there would panic.
+    let subscriber = tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Json => subscriber.json().init(),
         LogFormat::Text => subscriber.with_target(false).with_ansi(std::io::stderr().is_terminal()).init(),

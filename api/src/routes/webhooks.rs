@@ -269,7 +269,8 @@ async fn create(
         let (secret, sealed) = api.keys.fresh_secret(id, rand::random(), rand::random());
         let webhook = api.store.add_webhook(&webhook, &sealed, &caller.acts("webhook.create")).await?;
         let tag = version::etag(webhook.revision);
-        let shown = Webhook::of(webhook, waiting(&api, id).await, &caller).with_secret(&secret);
+        // Nothing waits yet. The broker is not asked: a router declares the queue a little later.
+        let shown = Webhook::of(webhook, Some(0), &caller).with_secret(&secret);
         let answer = Answer::new(StatusCode::CREATED, &shown);
         Ok(answer.with("etag", tag).with("location", format!("/v1/webhooks/{id}")))
     };

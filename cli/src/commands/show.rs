@@ -1,9 +1,15 @@
 //! What commands print: the API's JSON for scripts, tables and sheets of it for people.
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{LineStyle, Table, TableStyle};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::client::{Answer, Listed};
+
+/// A line under the headings, and none between rows.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+/// The most characters of a cell; a sheet has all of them.
+const LONGEST_CELL: usize = 80;
 
 /// A column of a table.
 pub(crate) struct Column {
@@ -50,14 +56,32 @@ pub(crate) fn many(json: bool, listed: &Listed, columns: &[Column], none: &str) 
 
 pub(crate) fn table<'a>(rows: impl IntoIterator<Item = &'a Value>, columns: &[Column]) {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(columns.iter().map(|column| column.heading));
+    table.load_style(STYLE).set_header(columns.iter().map(|column| column.heading));
     for row in rows {
         table.add_row(columns.iter().map(|column| {
             let value = row.pointer(column.pointer).filter(|value| !value.is_null());
-            value.map_or_else(|| column.null.to_owned(), text)
+            value.map_or_else(|| column.null.to_owned(), |value| cell(column, value))
         }));
     }
-    println!("{table}");
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 1));
+    });
+    println!("{}", table.trim_fmt());
+}
+
+/// A value on one line, a time to the second.
+fn cell(column: &Column, value: &Value) -> String {
+    let name = column.pointer.rsplit('/').next().unwrap_or_default();
+    let is_time = matches!(name, "at" | "since" | "until") || name.ends_with("_at");
+    let time = value.as_str().filter(|_| is_time).and_then(|text| text.parse::<Timestamp>().ok());
+    if let Some(time) = time {
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    }
+    let text = text(value).replace(['\n', '\t'], " ");
+    match text.char_indices().nth(LONGEST_CELL) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// A line for each thing that there is to say, but those of these names.
@@ -106,6 +130,17 @@ mod tests {
     #[test]
     fn what_a_receiver_wrote_does_not_reach_the_terminal_as_a_command() {
         assert_eq!(text(&json!("a\u{1b}[2Jb\nc")), "a\u{fffd}[2Jb\nc");
+    }
+
+    #[test]
+    fn a_cell_is_short_and_a_time_in_it_is_told_to_the_second() {
+        let in_cell = |pointer, value| cell(&column("", pointer), &json!(value));
+        let time = "2026-11-24T00:13:15.897123Z";
+        assert_eq!(in_cell("/last_attempt/started_at", time), "2026-11-24T00:13:15Z");
+        assert_eq!(in_cell("/at", time), "2026-11-24T00:13:15Z");
+        assert_eq!(in_cell("/name", time), time);
+        assert_eq!(in_cell("/error", "two\nlines"), "two lines");
+        assert_eq!(in_cell("/error", &"é".repeat(81)), format!("{}…", "é".repeat(80)));
     }
 
     #[test]

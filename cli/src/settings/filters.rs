@@ -8,13 +8,13 @@ use posthorn_domain::{pattern, rule};
 #[command(next_help_heading = "Limits of rules")]
 pub(crate) struct FilterSettings {
     /// The most rules of a webhook, 1 to 200
-    #[arg(long, env = "POSTHORN_MAX_RULES", default_value = "20", value_name = "N", value_parser = range(200))]
+    #[arg(long, env = "POSTHORN_MAX_RULES", default_value = "20", value_name = "N", hide_short_help = true, value_parser = range(200))]
     max_rules: u32,
     /// The most event types in a list, 1 to 10000
-    #[arg(long, env = "POSTHORN_MAX_RULE_TYPES", default_value = "200", value_name = "N", value_parser = range(10_000))]
+    #[arg(long, env = "POSTHORN_MAX_RULE_TYPES", default_value = "200", value_name = "N", hide_short_help = true, value_parser = range(10_000))]
     max_rule_types: u32,
     /// The most companies or projects in a list, 1 to 100000
-    #[arg(long, env = "POSTHORN_MAX_RULE_IDS", default_value = "1000", value_name = "N", value_parser = range(100_000))]
+    #[arg(long, env = "POSTHORN_MAX_RULE_IDS", default_value = "1000", value_name = "N", hide_short_help = true, value_parser = range(100_000))]
     max_rule_ids: u32,
     #[command(flatten)]
     pattern: PatternSettings,
@@ -25,22 +25,22 @@ pub(crate) struct FilterSettings {
 #[command(next_help_heading = "Limits of patterns")]
 pub(crate) struct PatternSettings {
     /// The longest pattern in bytes, 1 to 262144
-    #[arg(long, env = "POSTHORN_MAX_PATTERN_BYTES", default_value = "16384", value_name = "N", value_parser = range(262_144))]
+    #[arg(long, env = "POSTHORN_MAX_PATTERN_BYTES", default_value = "16384", value_name = "N", hide_short_help = true, value_parser = range(262_144))]
     max_pattern_bytes: u32,
     /// The most fields with values in a pattern, 1 to 1000
-    #[arg(long, env = "POSTHORN_MAX_PATTERN_FIELDS", default_value = "50", value_name = "N", value_parser = range(1000))]
+    #[arg(long, env = "POSTHORN_MAX_PATTERN_FIELDS", default_value = "50", value_name = "N", hide_short_help = true, value_parser = range(1000))]
     max_pattern_fields: u32,
     /// How deep objects may lie inside each other in a pattern, 1 to 50
-    #[arg(long, env = "POSTHORN_MAX_PATTERN_DEPTH", default_value = "10", value_name = "N", value_parser = range(50))]
+    #[arg(long, env = "POSTHORN_MAX_PATTERN_DEPTH", default_value = "10", value_name = "N", hide_short_help = true, value_parser = range(50))]
     max_pattern_depth: u32,
     /// The most values of a field in a pattern, 1 to 10000
-    #[arg(long, env = "POSTHORN_MAX_PATTERN_VALUES", default_value = "100", value_name = "N", value_parser = range(10_000))]
+    #[arg(long, env = "POSTHORN_MAX_PATTERN_VALUES", default_value = "100", value_name = "N", hide_short_help = true, value_parser = range(10_000))]
     max_pattern_values: u32,
     /// To how many alternatives the $or of a pattern may multiply, 1 to 1024
-    #[arg(long, env = "POSTHORN_MAX_PATTERN_BRANCHES", default_value = "64", value_name = "N", value_parser = range(1024))]
+    #[arg(long, env = "POSTHORN_MAX_PATTERN_BRANCHES", default_value = "64", value_name = "N", hide_short_help = true, value_parser = range(1024))]
     max_pattern_branches: u32,
     /// The most stars in a wildcard, 1 to 50
-    #[arg(long, env = "POSTHORN_MAX_WILDCARD_STARS", default_value = "5", value_name = "N", value_parser = range(50))]
+    #[arg(long, env = "POSTHORN_MAX_WILDCARD_STARS", default_value = "5", value_name = "N", hide_short_help = true, value_parser = range(50))]
     max_wildcard_stars: u32,
 }
 

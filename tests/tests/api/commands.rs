@@ -7,7 +7,7 @@ use posthorn_tests::{
     api::text,
     app::ADMIN_TOKEN,
     broker::identified,
-    command::{self, Answer},
+    command::{self, Answer, Streams},
     event, eventually,
 };
 use serde_json::{Value, json};
@@ -25,6 +25,11 @@ impl Shell {
     /// Runs a command given as a line.
     async fn run(&self, line: &str) -> Answer {
         command::run(&self.0, &line.split(' ').collect::<Vec<_>>()).await
+    }
+
+    /// Runs a command whose output nobody reads, and its complaints only if `streams` leaves them.
+    async fn unread(&self, line: &str, streams: Streams) -> Answer {
+        command::unread(&self.0, &line.split(' ').collect::<Vec<_>>(), streams).await
     }
 
     async fn json(&self, line: &str) -> Value {
@@ -291,4 +296,54 @@ async fn what_is_wrong_is_told_with_its_place_and_by_exit_status() {
     let away = shell.run(&format!("event list --api {base}")).await;
     assert_eq!(away.code, 75);
     assert!(away.stderr.contains(&format!("cannot reach the API at {base}")), "{away:?}");
+}
+
+#[tokio::test]
+async fn a_command_whose_output_nobody_reads_ends_quietly() {
+    let app = App::create().await;
+    let api = app.api().await;
+    let shell = Shell::at(&api, ADMIN_TOKEN);
+    for number in 0..3 {
+        shell.json(&format!("webhook add --url http://127.0.0.1:9/{number} --name n{number}")).await;
+    }
+    let pattern = app.file("pattern.json", r#"{"type": ["a.b"]}"#);
+    let event = app.file("event.json", r#"{"type": "a.b"}"#);
+    let lines = [
+        "webhook list",
+        "webhook list --json",
+        "event list",
+        "audit",
+        "token list",
+        "catalogue companies",
+        "statistics",
+        "key",
+        "--help",
+        &format!("pattern test --pattern {pattern} --event {event}"),
+        &format!("pattern explain --pattern {pattern} --event {event}"),
+    ];
+    for line in lines {
+        for streams in [Streams::Output, Streams::Both] {
+            let answer = shell.unread(line, streams).await;
+            assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{line}: {streams:?}");
+        }
+    }
+    let full = shell.unread("key", Streams::FullDisk).await;
+    assert!(full.code == 1 && full.stderr.contains("cannot write to standard output"), "{full:?}");
+}
+
+#[tokio::test]
+async fn a_table_has_a_row_on_one_line_and_its_times_to_the_second() {
+    let app = App::create().await;
+    let api = app.api().await;
+    let shell = Shell::at(&api, ADMIN_TOKEN);
+    for name in ["first", "second"] {
+        shell.json(&format!("webhook add --url http://127.0.0.1:9/ --name {name}")).await;
+    }
+    let listed = shell.run("webhook list").await.success();
+    let lines: Vec<_> = listed.lines().collect();
+    assert_eq!(lines.len(), 4, "{listed}");
+    assert!(lines[0].starts_with("id ") && lines[1].chars().all(|c| c == '─'), "{listed}");
+    let audit = shell.run("audit").await.success();
+    let at = audit.lines().nth(2).and_then(|row| row.split(' ').next()).unwrap();
+    assert!(at.len() == "2026-11-24T00:13:15Z".len() && at.ends_with('Z'), "{audit}");
 }

@@ -7,6 +7,8 @@ use posthorn_domain::pattern::{Limits, Pattern, PatternProblem};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::output;
+
 #[derive(Deserialize)]
 struct Line {
     pattern: String,
@@ -21,14 +23,16 @@ pub(super) fn run(limits: &Limits) -> anyhow::Result<()> {
     let mut line = String::new();
     while input.read_line(&mut line).context("cannot read standard input")? > 0 {
         if !line.trim().is_empty() {
-            writeln!(out, "{}", answer(line.trim_end(), limits)).context("cannot write the answers")?;
+            let answered = writeln!(out, "{}", answer(line.trim_end(), limits));
+            answered.unwrap_or_else(|error| output::end(&error));
         }
         if input.buffer().is_empty() {
-            out.flush().context("cannot write the answers")?;
+            out.flush().unwrap_or_else(|error| output::end(&error));
         }
         line.clear();
     }
-    out.flush().context("cannot write the answers")
+    out.flush().unwrap_or_else(|error| output::end(&error));
+    Ok(())
 }
 
 fn answer(line: &str, limits: &Limits) -> Value {
