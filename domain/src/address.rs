@@ -11,7 +11,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
 mod forbidden;
-mod host_name;
+pub(crate) mod host_name;
 mod webhook_url;
 
 pub use forbidden::Forbidden;

@@ -141,6 +141,7 @@ async fn next(store: &Store) -> DueMail {
 #[cfg(test)]
 mod tests {
     use lettre::transport::smtp::response::{Detail, Severity};
+    use posthorn_domain::webhook::owner;
 
     use super::*;
 
@@ -150,5 +151,16 @@ mod tests {
         assert!(!is_about_the_mail(code(Category::Unspecified3, Detail::Zero)), "530");
         assert!(!is_about_the_mail(code(Category::Unspecified3, Detail::Five)), "535");
         assert!(is_about_the_mail(code(Category::MailSystem, Detail::Zero)), "550");
+    }
+
+    #[test]
+    fn what_passes_as_a_contact_can_be_mailed_to() {
+        let longest = format!("{}@{}.example.com", "a".repeat(64), "b".repeat(63));
+        for contact in
+            ["ops@example.com", "first.last+posthorn@a-b.c", "!#$%&'*+-/=?^_`{|}~@localhost", &longest]
+        {
+            assert_eq!(owner::check_contact(contact), Ok(()), "{contact}");
+            assert!(contact.parse::<Mailbox>().is_ok(), "{contact}");
+        }
     }
 }

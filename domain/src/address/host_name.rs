@@ -5,7 +5,8 @@ use super::Forbidden;
 const LONGEST_NAME: usize = 253;
 const LONGEST_LABEL: usize = 63;
 
-/// Refuses what no name server could know. Underscores pass: container networks have names with them.
+/// Refuses what no name server could know, or no certificate be for. Underscores pass: container networks
+/// have names with them.
 pub(super) fn check(name: &str) -> Result<(), Forbidden> {
     problem(name.strip_suffix('.').unwrap_or(name))
         .map_or(Ok(()), |problem| Err(Forbidden::HostName(problem)))
@@ -17,7 +18,8 @@ pub(super) fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-fn problem(name: &str) -> Option<String> {
+/// What is wrong with a name.
+pub(crate) fn problem(name: &str) -> Option<String> {
     if name.len() > LONGEST_NAME {
         return Some(format!("it has {} characters, at most {LONGEST_NAME} are possible", name.len()));
     }
@@ -28,7 +30,9 @@ fn problem(name: &str) -> Option<String> {
             &label[..8],
             label.len()
         )),
-        _ if label.starts_with('-') => Some(format!("the part {label} begins with -")),
+        _ if label.starts_with('-') || label.ends_with('-') => {
+            Some(format!("the part {label} begins or ends with -"))
+        }
         _ => {
             let odd = label.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'))?;
             Some(format!("it holds {odd}: letters, digits, - and _ are possible"))

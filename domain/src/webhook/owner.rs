@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::address::host_name;
+
 /// The longest name and contact, in characters.
 pub const LONGEST_NAME: usize = 200;
+/// The longest name of a mailbox (RFC 5321, 4.5.3.1.1), in bytes.
+const LONGEST_MAILBOX: usize = 64;
 /// The longest description, in characters.
 pub const LONGEST_DESCRIPTION: usize = 2000;
 /// The most headers of its own.
@@ -62,16 +66,23 @@ pub fn check_text(text: &str, most: usize) -> Result<(), String> {
 /// What is wrong with an address for notifications.
 pub fn check_contact(contact: &str) -> Result<(), String> {
     check_text(contact, LONGEST_NAME)?;
-    let parts = contact.split_once('@');
     let is_name =
         |text: &str| text.bytes().all(|c| c.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&c));
-    let is_label = |text: &str| text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
-    let of = |text: &str, is_part: &dyn Fn(&str) -> bool| {
-        text.split('.').all(|part| !part.is_empty() && is_part(part))
+    let has_words = |name: &str| name.split('.').all(|part| !part.is_empty() && is_name(part));
+    let parts = contact.split_once('@').filter(|(name, host)| has_words(name) && host.is_ascii());
+    let Some((name, host)) = parts else {
+        return Err("it is not an e-mail address such as ops@example.com".to_owned());
     };
-    match parts.is_some_and(|(name, host)| of(name, &is_name) && of(host, &is_label)) {
-        true => Ok(()),
-        false => Err("it is not an e-mail address such as ops@example.com".to_owned()),
+    if name.len() > LONGEST_MAILBOX {
+        return Err(format!(
+            "what comes before @ has {} characters: at most {LONGEST_MAILBOX} are possible",
+            name.len()
+        ));
+    }
+    // What no mail server could be sent to is refused like hosts of URLs are.
+    match host_name::problem(host).or(host.contains('_').then(|| "it holds _".to_owned())) {
+        Some(problem) => Err(format!("its host is no name of a mail server: {problem}")),
+        None => Ok(()),
     }
 }
 
@@ -159,9 +170,13 @@ mod tests {
             "a b@example.com",
             "a@b@c",
             "a@b\r\nBcc: x",
+            "a@my_host.example.com",
+            &format!("{}@example.com", "a".repeat(65)),
+            &format!("a@{}.example.com", "a".repeat(64)),
         ] {
             assert!(check_contact(bad).is_err(), "{bad:?}");
         }
+        assert_eq!(check_contact(&format!("{}@example.com", "a".repeat(64))), Ok(()));
     }
 
     #[test]
