@@ -76,12 +76,14 @@ impl GuardedResolver {
         let started = Instant::now();
         let found = tokio::time::timeout(BUDGET, self.addresses(name)).await;
         phases::looked_up(started.elapsed());
-        let found = found.unwrap_or(Err(NetError::Timeout));
-        let found = found.map_err(|error| CannotResolve {
-            name: name.to_owned(),
-            reason: words::reason(&error, started.elapsed()),
-        })?;
-        Ok(self.policy.allowed(found)?.into_iter().take(MOST_ADDRESSES).collect())
+        let reason = match found.unwrap_or(Err(NetError::Timeout)) {
+            Ok(found) if !found.is_empty() => {
+                return Ok(self.policy.allowed(found)?.into_iter().take(MOST_ADDRESSES).collect());
+            }
+            Ok(_) => words::NO_ADDRESS.to_owned(),
+            Err(error) => words::reason(&error, started.elapsed()),
+        };
+        Err(CannotResolve { name: name.to_owned(), reason }.into())
     }
 
     async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NetError> {

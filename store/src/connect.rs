@@ -51,7 +51,7 @@ impl Store {
     }
 
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
-        self.pool.get().await.map_err(StoreError::no_connection)
+        self.pool.get().await.map_err(StoreError::of_pool)
     }
 
     /// Whether the database answers and has our tables.

@@ -1,5 +1,6 @@
 //! Why the database did not do what it was asked.
 
+use deadpool_postgres::{PoolError, TimeoutType};
 use posthorn_domain::id::WebhookId;
 use tokio_postgres::error::SqlState;
 
@@ -63,11 +64,32 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// There is no connection: says whether the certificate was to blame in words of ours.
-    pub(crate) fn no_connection(error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        match not_trusted(&error) {
-            Some(reason) => Self::NoConnection(Box::new(reason.clone())),
-            None => Self::NoConnection(Box::new(error)),
+    /// There is no connection, for this reason.
+    pub(crate) fn no_connection(error: tokio_postgres::Error) -> Self {
+        let refusal = error.as_db_error().map(|refused| refused.message().to_owned());
+        Self::NoConnection(match (not_trusted(&error), refusal) {
+            (Some(reason), _) => Box::new(reason.clone()),
+            (None, Some(refusal)) => refusal.into(),
+            (None, None) => Box::new(error),
+        })
+    }
+
+    /// There is no connection, since the server says nothing.
+    pub(crate) fn silent() -> Self {
+        Self::NoConnection("it does not answer".into())
+    }
+
+    /// The pool gives none.
+    pub(crate) fn of_pool(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => Self::no_connection(error),
+            PoolError::Timeout(TimeoutType::Wait) => {
+                Self::NoConnection("all of this process's connections are in use".into())
+            }
+            PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => Self::silent(),
+            other @ (PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_)) => {
+                Self::NoConnection(Box::new(other))
+            }
         }
     }
 

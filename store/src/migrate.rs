@@ -20,7 +20,7 @@ pub async fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
     // Neither a long migration nor the wait for another replica's may be cut off.
     let database = Database::read(url)?.without_statement_timeout();
     let connected = timeout(database.patience(), database.connect()).await;
-    let connected = connected.map_err(|_| StoreError::NoAnswer { task: "connect" })?;
+    let connected = connected.map_err(|_| StoreError::silent())?;
     let (mut client, connection) = connected.map_err(StoreError::no_connection)?;
     let migrating = async {
         let locked = client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await;

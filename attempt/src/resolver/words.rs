@@ -7,6 +7,8 @@ use hickory_resolver::{
     proto::op::ResponseCode,
 };
 
+pub(super) const NO_ADDRESS: &str = "the name exists, but has no address";
+
 /// Why a lookup that took this long came to nothing.
 pub(super) fn reason(error: &NetError, took: Duration) -> String {
     match error {
@@ -23,7 +25,7 @@ pub(super) fn reason(error: &NetError, took: Duration) -> String {
 fn no_records(none: &NoRecords) -> String {
     match none.response_code {
         ResponseCode::NXDomain => "there is no such name".to_owned(),
-        ResponseCode::NoError => "the name exists, but has no address".to_owned(),
+        ResponseCode::NoError => NO_ADDRESS.to_owned(),
         code => refused(code),
     }
 }

@@ -36,7 +36,7 @@ impl Listener {
     pub(super) async fn connect(url: &str) -> Result<Self, StoreError> {
         let database = Database::read(url)?;
         let connected = timeout(database.patience(), database.connect()).await;
-        let connected = connected.map_err(|_| StoreError::NoAnswer { task: "connect" })?;
+        let connected = connected.map_err(|_| StoreError::silent())?;
         let (client, connection) = connected.map_err(StoreError::no_connection)?;
         let (notify, notified) = mpsc::channel(MOST_WAITING);
         let overflown = Arc::new(AtomicBool::new(false));
