@@ -19,29 +19,60 @@ pub struct Servers {
     /// Some database of the Postgres.
     pub database_url: String,
     folder: Option<PathBuf>,
+    /// What the script prints about them.
+    environment: String,
+    shares_broker: bool,
 }
 
 impl Servers {
     /// The servers that `make test` provides.
     pub fn shared() -> Self {
-        let url = |name| env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `make test`"));
-        Self { amqp_url: url("POSTHORN_AMQP_URL"), database_url: url("POSTHORN_DATABASE_URL"), folder: None }
+        Self {
+            amqp_url: given("POSTHORN_AMQP_URL"),
+            database_url: given("POSTHORN_DATABASE_URL"),
+            folder: None,
+            environment: String::new(),
+            shares_broker: true,
+        }
     }
 
     /// Servers for one test, which may stop and start them. They go when this is dropped.
     pub async fn private() -> Self {
-        let folder = scratch().join(format!("servers-{}", Uuid::now_v7().simple()));
-        let mut servers = Self { amqp_url: String::new(), database_url: String::new(), folder: Some(folder) };
-        servers.script("up").await;
-        let environment = servers.script("env").await;
-        servers.amqp_url = exported(&environment, "POSTHORN_AMQP_URL");
-        servers.database_url = exported(&environment, "POSTHORN_DATABASE_URL");
+        let mut servers = Self::started("up", false).await;
+        servers.amqp_url = servers.setting("POSTHORN_AMQP_URL");
         servers
+    }
+
+    /// A PostgreSQL for one test, with TLS and a socket, and PgBouncer before it; the broker is shared.
+    pub async fn of_connections() -> Self {
+        let mut servers = Self::started("up-connections", true).await;
+        servers.amqp_url = given("POSTHORN_AMQP_URL");
+        servers
+    }
+
+    async fn started(action: &str, shares_broker: bool) -> Self {
+        let folder = scratch().join(format!("servers-{}", Uuid::now_v7().simple()));
+        let mut servers = Self {
+            amqp_url: String::new(),
+            database_url: String::new(),
+            folder: Some(folder),
+            environment: String::new(),
+            shares_broker,
+        };
+        servers.script(action).await;
+        servers.environment = servers.script("env").await;
+        servers.database_url = servers.setting("POSTHORN_DATABASE_URL");
+        servers
+    }
+
+    /// What the script exports under this name.
+    pub fn setting(&self, name: &str) -> String {
+        exported(&self.environment, name)
     }
 
     /// Whether nobody else uses them.
     pub fn are_private(&self) -> bool {
-        self.folder.is_some()
+        !self.shares_broker
     }
 
     /// Stops the broker as an operator would.
@@ -107,6 +138,10 @@ impl Drop for Servers {
             eprintln!("note: could not remove the servers in {}", folder.display());
         }
     }
+}
+
+fn given(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `make test`"))
 }
 
 /// The binary under test: `POSTHORN_BIN`, or that of the last debug build.

@@ -6,7 +6,10 @@
 connections_up() {
     choose_ports
     install_missing_packages given ''
-    command -v pgbouncer >/dev/null || [[ -x /usr/sbin/pgbouncer ]] || apt_install pgbouncer
+    local packages=()
+    [[ -x /usr/sbin/pgbouncer ]] || packages+=(pgbouncer)
+    command -v openssl >/dev/null || packages+=(openssl)
+    ((${#packages[@]} == 0)) || apt_install "${packages[@]}"
     local bin home
     bin=$(postgres_bin)
     if [[ ! -e $dir/postgres/data/PG_VERSION ]]; then
@@ -79,7 +82,7 @@ pidfile = $1/pgbouncer.pid
 logfile = $1/pgbouncer.log
 END
     echo '"posthorn" ""' | as_postgres tee "$1/users" >/dev/null
-    as_postgres "$(command -v pgbouncer || echo /usr/sbin/pgbouncer)" -q -d "$1/pgbouncer.ini" \
+    as_postgres /usr/sbin/pgbouncer -q -d "$1/pgbouncer.ini" \
         </dev/null >/dev/null 2>&1 {lock}>&- || fail "PgBouncer does not start"
     wait_for 20 pgbouncer_listens || fail "PgBouncer does not listen"
 }

@@ -1,6 +1,8 @@
-//! Outages: servers of the test's own are stopped, killed and wiped under load.
+//! Outages: servers of the test's own are stopped, killed and wiped under load, and connected to in odd
+//! ways.
 
 mod broker;
+mod connections;
 mod database;
 mod rights;
 mod start_order;

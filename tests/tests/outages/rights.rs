@@ -6,13 +6,17 @@ use posthorn_proto::Publisher;
 use posthorn_tests::{App, Receiver, Servers, always, event, eventually_is};
 
 const DEFINITIONS: &str = include_str!("../../../deploy/rabbitmq/definitions.json");
+const MANIFESTS: &str = include_str!("../../../deploy/kubernetes/posthorn.yaml");
+const COMPOSE: &str = include_str!("../../../docker-compose.yml");
 const GRANTS: &str = include_str!("../../../deploy/postgres/grants.sql");
 
 #[tokio::test]
 async fn every_role_works_with_the_least_rights() {
     let servers = Servers::private().await;
     let mut app = App::on(&servers, &[]).await;
-    app.database.script(GRANTS).await;
+    for _ in 0..2 {
+        app.database.script(GRANTS).await; // again after each migration
+    }
     let mut definitions = DEFINITIONS.replace("PREFIX", &app.prefix);
     for user in ["ROUTER", "DISPATCHER", "RECORDER", "API", "PUBLISHER", "ADMIN"] {
         definitions = definitions.replace(&format!("{user}_PASSWORD"), "secret");
@@ -59,6 +63,32 @@ async fn every_role_works_with_the_least_rights() {
         tasks.spawn(connection);
         let refused = client.query(&format!("SELECT 1 FROM {table}"), &[]).await.expect_err(role);
         assert_eq!(refused.code(), Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE), "{role}");
+    }
+}
+
+#[test]
+fn each_pod_and_container_has_only_the_secrets_of_its_role() {
+    let documents: Vec<_> =
+        MANIFESTS.split("\n---\n").filter(|text| text.contains("\n  template:")).collect();
+    assert_eq!(documents.len(), 5);
+    for role in ["migrate", "router", "dispatcher", "recorder", "api"] {
+        let own = |text: &&&str| text.contains(&format!("\n  name: posthorn-{role}\n"));
+        let manifest = documents.iter().find(own).expect(role);
+        assert!(manifest.contains("automountServiceAccountToken: false"), "{role}");
+        assert_eq!(manifest.matches("secretName").count(), 1, "{role}");
+        assert!(manifest.contains(&format!("secretName: posthorn-{role} ")), "{role}");
+    }
+    for (role, secrets) in [
+        ("router", "database_url_router, amqp_url_router"),
+        ("dispatcher", "database_url_dispatcher, amqp_url_dispatcher, secret_keys"),
+        ("recorder", "database_url, amqp_url_recorder"),
+        ("api", "database_url_api, amqp_url_api, secret_keys, admin_token"),
+        ("cli", "database_url_api, amqp_url_api, secret_keys"),
+        ("demo-producer", "amqp_url_publisher"),
+    ] {
+        let (_, service) = COMPOSE.split_once(&format!("\n  {role}:")).expect(role);
+        let given = service.lines().find_map(|line| line.strip_prefix("    secrets: ")).expect(role);
+        assert_eq!(given, format!("[{secrets}]"), "{role}");
     }
 }
 
