@@ -48,6 +48,12 @@ impl Caller {
         }
     }
 
+    /// Whether it is told which address an attempt went to, or was kept from: that may be one of the
+    /// operator's own network.
+    pub(crate) fn sees_addresses(&self) -> bool {
+        self.companies.is_none()
+    }
+
     /// Whether it sees a company's events.
     pub(crate) fn sees(&self, company: &str) -> bool {
         self.companies.as_ref().is_none_or(|own| own.iter().any(|seen| seen == company))

@@ -1,61 +1,146 @@
-//! Tells why a request got no answer.
+//! Why a request got no answer: its class, and words that name what to look at.
+//!
+//! The words are read by owners of webhooks: they hold no address, which may be one of an inner network,
+//! and nothing that a receiver could make long.
 
-use std::{error::Error, io};
+use std::{io, time::Duration};
 
-use posthorn_domain::{
-    address::Forbidden,
-    outcome::{Outcome, UnreachableClass},
-    told::told,
-};
+use posthorn_domain::outcome::{Outcome, UnreachableClass};
 
-use crate::resolver::CannotResolve;
+use crate::answer::shortened;
 
-/// The outcome of a request that failed.
-pub(crate) fn outcome(error: reqwest::Error) -> Outcome {
-    let error = error.without_url();
-    let class = classify(&error);
-    // The outermost says only that a request failed, which is known.
-    let error = error.source().map_or_else(|| error.to_string(), told);
-    Outcome::Unreachable { class, error }
+mod http2;
+mod tls;
+
+/// The longest words, in bytes.
+const LONGEST: usize = 1 << 10;
+
+/// A request that got no answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    class: UnreachableClass,
+    words: String,
+    pub(crate) repeat: Repeat,
 }
 
-fn classify(error: &reqwest::Error) -> UnreachableClass {
-    if let Some(class) = causes(error).find_map(|cause| class_of(cause, error.is_connect())) {
-        return class;
+/// Whether the request may be sent again within its attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// The receiver may have processed it.
+    Never,
+    /// Nothing of an answer has come: a connection that was kept had probably been closed by then.
+    OnKept,
+    /// The receiver says that it has not processed it.
+    Always,
+}
+
+impl Failure {
+    pub(crate) fn new(class: UnreachableClass, words: impl Into<String>) -> Self {
+        Self { class, words: words.into(), repeat: Repeat::Never }
     }
-    match (error.is_timeout(), error.is_connect()) {
-        (true, _) => UnreachableClass::Timeout,
-        (_, true) => UnreachableClass::Connect,
-        (false, false) => UnreachableClass::Reset,
+
+    /// The same, where nothing of an answer has come.
+    pub(crate) fn on_kept(self) -> Self {
+        Self { repeat: Repeat::OnKept, ..self }
+    }
+
+    /// The same, where the receiver cannot have processed the request.
+    pub(crate) fn unprocessed(self) -> Self {
+        Self { repeat: Repeat::Always, ..self }
+    }
+
+    /// The outcome of an attempt that ends with it.
+    pub(crate) fn outcome(self) -> Outcome {
+        Outcome::Unreachable { class: self.class, error: shortened(self.words, LONGEST) }
+    }
+
+    /// No connection.
+    pub(crate) fn connecting(error: &io::Error) -> Self {
+        let words = match error.kind() {
+            io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            io::ErrorKind::NetworkUnreachable => "no way to its network".to_owned(),
+            io::ErrorKind::HostUnreachable => "no way to its host".to_owned(),
+            io::ErrorKind::TimedOut => "no connection: it does not answer".to_owned(),
+            kind => format!("no connection: {kind}"),
+        };
+        Self::new(UnreachableClass::Connect, words)
+    }
+
+    /// The TLS handshake failed.
+    pub(crate) fn handshake(error: &io::Error) -> Self {
+        match tls_error(error) {
+            Some(error) => Self::new(UnreachableClass::Tls, tls::words(error)),
+            None => {
+                let words = "it closed the connection during the TLS handshake: is its port one for https?";
+                Self::new(UnreachableClass::Tls, words)
+            }
+        }
+    }
+
+    /// The connection broke before the answer.
+    pub(crate) fn broken(error: &io::Error) -> Self {
+        match tls_error(error) {
+            // In TLS 1.3 a receiver judges a client's certificate behind the client's handshake.
+            Some(error) => Self::new(UnreachableClass::Tls, tls::words(error)),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => Self::closed(),
+            None if error.kind() == io::ErrorKind::TimedOut => {
+                Self::new(UnreachableClass::Timeout, "the connection died: its network no longer answers")
+            }
+            None => Self::new(UnreachableClass::Reset, "it broke the connection off before its answer"),
+        }
+    }
+
+    pub(crate) fn closed() -> Self {
+        Self::new(UnreachableClass::Reset, "it closed the connection without an answer")
+    }
+
+    pub(crate) fn closed_inside() -> Self {
+        Self::new(UnreachableClass::Reset, "it closed the connection inside the headers of its answer")
+    }
+
+    /// What came begins like this.
+    pub(crate) fn not_http(beginning: &str) -> Self {
+        Self::new(UnreachableClass::InvalidReply, format!("it answers, but not with HTTP: `{beginning}`"))
+    }
+
+    pub(crate) fn long_head(most: usize) -> Self {
+        let words = format!("the headers of its answer are longer than {} KiB", most >> 10);
+        Self::new(UnreachableClass::InvalidReply, words)
+    }
+
+    pub(crate) fn only_interim(most: usize) -> Self {
+        let words = format!("it sent more than {most} interim answers (1xx) and none that is final");
+        Self::new(UnreachableClass::InvalidReply, words)
     }
 }
 
-/// What this cause alone says, if it says anything.
-fn class_of(cause: &(dyn Error + 'static), connecting: bool) -> Option<UnreachableClass> {
-    if cause.is::<Forbidden>() {
-        return Some(UnreachableClass::Blocked);
-    }
-    if cause.is::<CannotResolve>() {
-        return Some(UnreachableClass::Dns);
-    }
-    if cause.is::<rustls::Error>() {
-        return Some(UnreachableClass::Tls);
-    }
-    if let Some(error) = cause.downcast_ref::<hyper::Error>() {
-        return error.is_parse().then_some(UnreachableClass::InvalidReply);
-    }
-    let error = cause.downcast_ref::<io::Error>()?;
-    // The source of an I/O error is that of the error which it wraps, not that error itself.
-    if let Some(inner) = error.get_ref() {
-        return class_of(inner, connecting);
-    }
-    match error.kind() {
-        io::ErrorKind::TimedOut => Some(UnreachableClass::Timeout),
-        _ if connecting => None,
-        _ => Some(UnreachableClass::Reset),
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// A length of time as people write it.
+pub(crate) fn length(time: Duration) -> String {
+    match time.as_millis() {
+        millis if millis % 1000 == 0 => format!("{} s", millis / 1000),
+        millis => format!("{}.{} s", millis / 1000, format!("{:03}", millis % 1000).trim_end_matches('0')),
     }
 }
 
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_bounded() {
+        let failure = Failure::new(UnreachableClass::Tls, "é".repeat(70_000));
+        let (_, error) = failure.outcome().unreachable().map(|(class, error)| (class, error.len())).unwrap();
+        assert!((1023..=1024).contains(&error), "{error}");
+    }
+
+    #[test]
+    fn times_read_well() {
+        assert_eq!(length(Duration::from_secs(15)), "15 s");
+        assert_eq!(length(Duration::from_millis(1500)), "1.5 s");
+        assert_eq!(length(Duration::from_millis(1050)), "1.05 s");
+    }
 }

@@ -1,85 +1,53 @@
-//! Attempts: one signed HTTP request each.
+//! Attempts: one signed request each, sent again only where the receiver cannot have processed it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
-use bytes::Bytes;
 use jiff::Timestamp;
-use posthorn_domain::{
-    address::AddressPolicy,
-    outcome::{Outcome, Phases, UnreachableClass},
-    signature,
-    trace_context::TraceContext,
+use posthorn_domain::{address::AddressPolicy, outcome::Outcome};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, interval, timeout_at},
 };
-use reqwest::{
-    Client, Response,
-    header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
-    redirect,
-};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    failure,
-    phases::{self, Measured},
-    resolver::GuardedResolver,
-    target::Target,
+    answer::{Answer, Beginning, kept},
+    dial::{Dialler, blocked},
+    failure::{Failure, Repeat},
+    http1, http2,
+    pool::{Connection, Kept, Pool, SWEEP_EVERY},
+    progress::{Progress, Stage},
+    request::{Request, Signed},
+    target::{Endpoint, Target},
 };
 
-const USER_AGENT: &str = concat!("Posthorn/", env!("CARGO_PKG_VERSION"));
-/// The most of an answer that is read: the connection is closed on longer ones.
-const MOST_READ: usize = 64 << 10;
-/// The most of an answer that is kept.
-const MOST_KEPT: usize = 4 << 10;
-/// The most of its headers that is kept: how many, and how many bytes of names and values.
-const MOST_HEADERS: usize = 32;
-const MOST_HEADER_BYTES: usize = 2 << 10;
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What to send.
-pub struct Request<'a> {
-    /// The `webhook-id`.
-    pub event_id: &'a str,
-    /// What is posted.
-    pub body: Bytes,
-    /// Counted from 1.
-    pub attempt: u32,
-    /// The span that is the parent of what the receiver does.
-    pub trace: Option<&'a TraceContext>,
-}
-
-/// What a request came to.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// In a word.
-    pub outcome: Outcome,
-    /// How long its parts took.
-    pub phases: Phases,
-    /// The answer's headers, as far as they are kept.
-    pub headers: Vec<(String, String)>,
-    /// The beginning of the answer as text.
-    pub body: String,
-}
+/// How often a request goes out again within an attempt, at most.
+const MOST_REPEATS: u32 = 2;
 
 /// The HTTP client cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot prepare the HTTP client: {0}")]
-pub struct CannotPrepare(String);
+pub struct CannotPrepare(pub(crate) String);
 
 /// The receivers of all webhooks, behind one pool of connections.
 pub struct Receivers {
-    client: Client,
+    dialler: Dialler,
+    pool: Arc<Pool>,
+    drivers: http2::Drivers,
+    _sweeper: JoinSet<()>,
 }
 
-impl Answer {
-    /// No answer.
-    pub fn none(outcome: Outcome) -> Self {
-        Self { outcome, phases: Phases::default(), headers: Vec::new(), body: String::new() }
-    }
+/// An answer whose status is known, on its connection.
+enum Answered {
+    Http1(http1::Answered, Connection),
+    Http2(http2::Answered),
 }
 
 impl Receivers {
-    /// Prepares the client; it keeps at most `idle_connections` for each host, and asks these name
-    /// servers, or the system's if none are given.
+    /// Prepares the client, inside of a runtime; for each company and host it keeps at most
+    /// `idle_connections`, and it asks these name servers, or the system's if none are given.
     ///
     /// # Errors
     /// If name lookup or TLS cannot be prepared.
@@ -88,131 +56,156 @@ impl Receivers {
         name_servers: &[SocketAddr],
         idle_connections: usize,
     ) -> Result<Self, CannotPrepare> {
-        let resolver = GuardedResolver::new(policy, name_servers).map_err(CannotPrepare)?;
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .dns_resolver(Arc::new(resolver))
-            .connector_layer(Measured)
-            .tls_backend_preconfigured(tls().map_err(|error| CannotPrepare(error.to_string()))?)
-            .pool_max_idle_per_host(idle_connections)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .build();
-        Ok(Self { client: client.map_err(|error| CannotPrepare(error.to_string()))? })
+        let pool = Arc::new(Pool::new(idle_connections));
+        let mut sweeper = JoinSet::new();
+        sweeper.spawn(sweep(pool.clone()));
+        let dialler = Dialler::new(policy, name_servers)?;
+        Ok(Self { dialler, pool, drivers: Default::default(), _sweeper: sweeper })
     }
 
-    /// Makes one request. The deadline runs from name lookup to the last byte of the answer; the
-    /// status line decides, whatever the body does after it.
+    /// Makes one attempt. The deadline runs from name lookup to the last byte of the answer; the status
+    /// decides, whatever the body does after it.
     pub async fn send(&self, target: &Target, request: Request<'_>) -> Answer {
-        let deadline = Instant::now() + target.timeout;
-        let answering = timeout_at(deadline, self.answer(target, request));
-        let (answered, phases) = phases::measured(answering).await;
-        let outcome = match answered {
-            Ok(Ok(response)) => return Answer { phases, ..read(response, deadline).await },
-            Ok(Err(outcome)) => outcome,
-            Err(_) => timed_out(target.timeout),
+        let started = Instant::now();
+        let deadline = started + target.timeout;
+        let mut progress = Progress::default();
+        let answered = timeout_at(deadline, self.answer(target, &request, &mut progress)).await;
+        let answered = answered.unwrap_or_else(|_| Err(progress.timed_out(target.timeout)));
+        let told = |outcome| Answer {
+            phases: progress.phases(started.elapsed()),
+            is_connected: progress.is_connected,
+            connections: progress.connections,
+            repeats: progress.repeats,
+            address: progress.address,
+            ..Answer::none(outcome)
         };
-        Answer { phases, ..Answer::none(outcome) }
-    }
-
-    async fn answer(&self, target: &Target, request: Request<'_>) -> Result<Response, Outcome> {
-        let blocked = |error: &posthorn_domain::address::Forbidden| Outcome::Unreachable {
-            class: UnreachableClass::Blocked,
-            error: error.to_string(),
-        };
-        let url = target.url.as_ref().map_err(blocked)?;
-        let now = Timestamp::now();
-        let timestamp = now.as_second();
-        let signature =
-            signature::header(target.live_secrets(now), request.event_id, timestamp, &request.body);
-        let mut post = self
-            .client
-            .post(url.clone())
-            .headers(target.headers.iter().cloned().collect())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
-            .header("webhook-id", request.event_id)
-            .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", signature)
-            .header("posthorn-attempt", request.attempt);
-        if let Some(trace) = request.trace {
-            post = post.header("traceparent", trace.traceparent());
-            if let Some(tracestate) = trace.tracestate() {
-                post = post.header("tracestate", tracestate);
+        match answered {
+            Ok((answered, endpoint)) => {
+                let answer = told(answered.outcome());
+                self.read(answer, answered, target, endpoint, deadline).await
             }
+            Err(failure) => told(failure.outcome()),
         }
-        post.body(request.body).send().await.map_err(failure::outcome)
+    }
+
+    async fn answer<'t>(
+        &self,
+        target: &'t Target,
+        request: &Request<'_>,
+        progress: &mut Progress,
+    ) -> Result<(Answered, &'t Endpoint), Failure> {
+        let endpoint = target.endpoint.as_ref().map_err(|forbidden| blocked(forbidden, progress))?;
+        let signed = Signed::new(target, endpoint, request);
+        loop {
+            // What was refused, or met a dead connection, goes out on a fresh one.
+            let is_first = progress.repeats == 0;
+            let kept = is_first.then(|| self.pool.take(&endpoint.origin, Instant::now())).flatten();
+            let is_kept = kept.is_some();
+            let connection = match kept {
+                Some(kept) => kept,
+                None => self.connect(endpoint, progress).await?,
+            };
+            progress.reached(connection.address());
+            let failure = match exchange(connection, &signed).await {
+                Ok(answered) => return Ok((answered, endpoint)),
+                Err(failure) => failure,
+            };
+            let is_safe = match failure.repeat {
+                Repeat::Never => false,
+                Repeat::OnKept => is_kept,
+                Repeat::Always => true,
+            };
+            if !is_safe || progress.repeats == MOST_REPEATS {
+                return Err(failure);
+            }
+            progress.repeats += 1;
+        }
+    }
+
+    async fn connect(&self, endpoint: &Endpoint, progress: &mut Progress) -> Result<Kept, Failure> {
+        let dialled = self.dialler.dial(&endpoint.origin, progress).await?;
+        if !dialled.is_http2 {
+            return Ok(Kept::Http1(Connection { stream: dialled.stream, address: dialled.address }));
+        }
+        let shared = self.drivers.start(dialled).await?;
+        let stream = http2::Stream::new(shared.clone());
+        self.pool.share(&endpoint.origin, &shared);
+        Ok(Kept::Http2(stream))
+    }
+
+    /// Reads what is kept of an answer, and keeps its connection if that is at its end.
+    async fn read(
+        &self,
+        answer: Answer,
+        answered: Answered,
+        target: &Target,
+        endpoint: &Endpoint,
+        deadline: Instant,
+    ) -> Answer {
+        let mut body = Beginning::default();
+        let headers = match answered {
+            Answered::Http1(mut answered, mut connection) => {
+                let reading = answered.read_body(&mut connection.stream, &mut body);
+                if let Ok(true) = timeout_at(deadline, reading).await {
+                    self.pool.put(&endpoint.origin, connection, Instant::now());
+                }
+                answered.headers
+            }
+            Answered::Http2(mut answered) => {
+                let _ = timeout_at(deadline, answered.read_body(&mut body)).await;
+                answered.headers
+            }
+        };
+        Answer { headers: kept(headers, &target.masks), body: body.text(&target.masks), ..answer }
     }
 }
 
-fn timed_out(timeout: Duration) -> Outcome {
-    let error = format!("no answer within {} ms", timeout.as_millis());
-    Outcome::Unreachable { class: UnreachableClass::Timeout, error }
+/// Closes connections that nobody will use, until the client goes.
+async fn sweep(pool: Arc<Pool>) {
+    let mut every = interval(SWEEP_EVERY);
+    loop {
+        pool.sweep(every.tick().await);
+    }
 }
 
-async fn read(mut response: Response, deadline: Instant) -> Answer {
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let outcome = Outcome::of_status(response.status().as_u16(), retry_after, Timestamp::now());
-    let headers = kept(response.headers());
-    let mut body = Vec::new();
-    while body.len() < MOST_READ {
-        match timeout_at(deadline, response.chunk()).await {
-            Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
-            Ok(Ok(None) | Err(_)) | Err(_) => break,
+async fn exchange(connection: Kept, signed: &Signed<'_>) -> Result<Answered, Failure> {
+    match connection {
+        Kept::Http1(mut connection) => {
+            let answered = http1::exchange(&mut connection.stream, signed.http1(), signed.body()).await?;
+            Ok(Answered::Http1(answered, connection))
+        }
+        Kept::Http2(stream) => Ok(Answered::Http2(stream.exchange(signed).await?)),
+    }
+}
+
+impl Kept {
+    fn address(&self) -> IpAddr {
+        match self {
+            Self::Http1(connection) => connection.address,
+            Self::Http2(stream) => stream.address(),
         }
     }
-    Answer { headers, body: text(&body), ..Answer::none(outcome) }
 }
 
-/// As many of the headers as are kept; what is no text in them is replaced.
-fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
-    let mut room = MOST_HEADER_BYTES;
-    let read = |(name, value): (&reqwest::header::HeaderName, &HeaderValue)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
-    let fits = |(name, value): &(String, String)| {
-        let left = room.checked_sub(name.len() + value.len());
-        room = left.unwrap_or_default();
-        left.is_some()
-    };
-    headers.iter().take(MOST_HEADERS).map(read).take_while(fits).collect()
+impl Progress {
+    /// There is a connection: now the answer is waited for.
+    fn reached(&mut self, address: IpAddr) {
+        self.stage = Stage::Answer;
+        self.is_connected = true;
+        self.address = Some(address);
+    }
 }
 
-/// At most 4 KiB of text; what is no text is replaced.
-fn text(body: &[u8]) -> String {
-    let kept = &body[..body.len().min(MOST_KEPT)];
-    let mut text = String::from_utf8_lossy(kept).replace('\0', "\u{fffd}");
-    text.truncate(text.floor_char_boundary(MOST_KEPT));
-    text
-}
-
-/// TLS with roots that come with the binary, so that images need none, and those of the system besides,
-/// for private authorities.
-///
-/// # Errors
-/// If the cryptography cannot be prepared.
-pub fn tls() -> Result<ClientConfig, rustls::Error> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+impl Answered {
+    fn outcome(&self) -> Outcome {
+        let (status, headers) = match self {
+            Self::Http1(answered, _) => (answered.status, &answered.headers),
+            Self::Http2(answered) => (answered.status, &answered.headers),
+        };
+        let retry_after = headers.iter().find(|(name, _)| name == "retry-after");
+        Outcome::of_status(status, retry_after.map(|(_, value)| &value[..]), Timestamp::now())
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kept_text_is_short_and_clean() {
-        assert_eq!(text(b"a\0b\xffc"), "a\u{fffd}b\u{fffd}c");
-        assert_eq!(text(&[b'x'; 10_000]).len(), MOST_KEPT);
-        assert!(text(&[0xff; 10_000]).len() <= MOST_KEPT);
-    }
-}
+mod tests;

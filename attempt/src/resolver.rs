@@ -5,6 +5,7 @@
 //! container networks have them.
 
 use std::{
+    error::Error,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
@@ -21,9 +22,6 @@ use hickory_resolver::{
     },
 };
 use posthorn_domain::address::AddressPolicy;
-use reqwest::dns::{self, Addrs, Resolve, Resolving};
-
-use crate::phases;
 
 mod servers;
 mod words;
@@ -72,10 +70,9 @@ impl GuardedResolver {
     }
 
     /// The addresses of a name that may be dialled.
-    async fn allowed(&self, name: &str) -> Result<Vec<IpAddr>, Box<dyn std::error::Error + Send + Sync>> {
+    pub(crate) async fn allowed(&self, name: &str) -> Result<Vec<IpAddr>, Box<dyn Error + Send + Sync>> {
         let started = Instant::now();
         let found = tokio::time::timeout(BUDGET, self.addresses(name)).await;
-        phases::looked_up(started.elapsed());
         let reason = match found.unwrap_or(Err(NetError::Timeout)) {
             Ok(found) if !found.is_empty() => {
                 return Ok(self.policy.allowed(found)?.into_iter().take(MOST_ADDRESSES).collect());
@@ -101,15 +98,5 @@ impl GuardedResolver {
         found
             .flat_map(|lookup| lookup.answers().iter().filter_map(|a| a.data.ip_addr()).collect::<Vec<_>>())
             .collect()
-    }
-}
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: dns::Name) -> Resolving {
-        let resolver = self.clone();
-        Box::pin(async move {
-            let addresses = resolver.allowed(name.as_str()).await?.into_iter();
-            Ok(Box::new(addresses.map(|address| SocketAddr::new(address, 0))) as Addrs)
-        })
     }
 }

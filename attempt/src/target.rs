@@ -1,17 +1,20 @@
 //! Targets: webhooks made ready for attempts, with their URL read and their secrets open.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use posthorn_domain::{
-    address::{AddressPolicy, Forbidden},
+    address::{AddressPolicy, Forbidden, WebhookUrl},
     id::WebhookId,
     keyring::{CannotOpen, KeyRing},
     signature::Secret,
+    tenant::Tenant,
     webhook::Webhook,
 };
-use reqwest::header::{HeaderName, HeaderValue};
-use url::Url;
+use url::Position;
+
+use crate::mask::Masks;
 
 /// A webhook made ready for attempts. It keeps nothing else of the webhook: a dispatcher has one for each.
 pub struct Target {
@@ -19,15 +22,40 @@ pub struct Target {
     pub id: WebhookId,
     /// The webhook's epoch.
     pub epoch: u32,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// How many attempts each dispatcher makes at a time.
     pub max_in_flight: u16,
     /// The deadline of an attempt, from name lookup to the last byte of the answer.
     pub(crate) timeout: Duration,
     /// A URL that policy forbids fails every attempt with the reason.
-    pub(crate) url: Result<Url, Forbidden>,
-    /// The headers that its owner wants.
-    pub(crate) headers: Box<[(HeaderName, HeaderValue)]>,
+    pub(crate) endpoint: Result<Endpoint, Forbidden>,
+    /// The headers that its owner wants, their names in lower case.
+    pub(crate) headers: Box<[(Box<str>, Box<str>)]>,
+    /// What is hidden where the receiver echoes it.
+    pub(crate) masks: Masks,
     secrets: Box<[(Secret, Option<Timestamp>)]>,
+}
+
+/// A webhook's URL, read.
+pub(crate) struct Endpoint {
+    pub(crate) origin: Arc<Origin>,
+    /// Host and port, as requests name them.
+    pub(crate) authority: Box<str>,
+    /// Path and query.
+    pub(crate) path: Box<str>,
+}
+
+/// What connections are kept for: those of one company are never used by another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    /// Whose webhooks use them.
+    pub(crate) tenant: Tenant,
+    pub(crate) is_tls: bool,
+    pub(crate) host: Box<str>,
+    pub(crate) port: u16,
+    /// Whether HTTP/2 may be spoken, if the receiver offers it.
+    pub(crate) http2: bool,
 }
 
 /// Why nothing can be sent to a webhook: nothing goes out unsigned.
@@ -36,6 +64,9 @@ pub enum Unready {
     /// A secret does not open.
     #[error("{0}: check POSTHORN_SECRET_KEYS")]
     Secret(#[from] CannotOpen),
+    /// The headers of its own do not open.
+    #[error("its headers are sealed: {0}: check POSTHORN_SECRET_KEYS")]
+    Headers(#[source] CannotOpen),
     /// There is none.
     #[error("it has no secret: give it one with `posthorn webhook rotate-secret`")]
     NoSecret,
@@ -54,20 +85,23 @@ impl Target {
         if secrets.is_empty() {
             return Err(Unready::NoSecret);
         }
+        let own = keys.open_headers(&webhook.headers, webhook.id).map_err(Unready::Headers)?;
         Ok(Self {
             id: webhook.id,
             epoch: webhook.epoch,
+            tenant: webhook.tenant.clone(),
             max_in_flight: webhook.max_in_flight,
             timeout: webhook.timeout,
-            url: addresses.check_url(&webhook.url).map(|url| url.parts().clone()),
-            headers: headers(webhook),
+            endpoint: addresses.check_url(&webhook.url).map(|url| Endpoint::new(&url, webhook)),
+            masks: Masks::of(own.values().map(String::as_str)),
+            headers: headers(&own),
             secrets,
         })
     }
 
     /// The host that attempts go to, if policy allows its URL.
     pub fn host(&self) -> Option<&str> {
-        self.url.as_ref().ok()?.host_str()
+        Some(&self.endpoint.as_ref().ok()?.origin.host)
     }
 
     /// The secrets that sign at this time.
@@ -78,9 +112,28 @@ impl Target {
 }
 
 /// Those that were saved passed `domain::webhook`'s checks; what is no header all the same is left out.
-fn headers(webhook: &Webhook) -> Box<[(HeaderName, HeaderValue)]> {
+fn headers(own: &BTreeMap<String, String>) -> Box<[(Box<str>, Box<str>)]> {
     let read = |(name, value): (&String, &String)| {
-        Some((HeaderName::try_from(name).ok()?, HeaderValue::from_str(value).ok()?))
+        HeaderValue::from_str(value).ok()?;
+        Some((HeaderName::try_from(name).ok()?.as_str().into(), value.as_str().into()))
     };
-    webhook.headers.iter().filter_map(read).collect()
+    own.iter().filter_map(read).collect()
+}
+
+impl Endpoint {
+    fn new(written: &WebhookUrl, webhook: &Webhook) -> Self {
+        let url = written.parts();
+        let origin = Origin {
+            tenant: webhook.tenant.clone(),
+            is_tls: url.scheme() == "https",
+            host: url.host_str().unwrap_or_default().into(),
+            port: url.port_or_known_default().unwrap_or(443),
+            http2: webhook.http2,
+        };
+        Self {
+            authority: url[Position::BeforeHost..Position::AfterPort].into(),
+            path: written.as_str()[url[..Position::BeforePath].len()..].into(),
+            origin: Arc::new(origin),
+        }
+    }
 }

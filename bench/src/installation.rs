@@ -128,7 +128,8 @@ impl Installation {
             max_in_flight: IN_FLIGHT,
             disable_policy: DisablePolicy::Exhausted,
             description: String::new(),
-            headers: BTreeMap::new(),
+            http2: false,
+            headers: Default::default(),
             metadata: BTreeMap::new(),
             contact: None,
         })

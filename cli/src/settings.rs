@@ -228,7 +228,7 @@ pub(crate) struct DeliverySettings {
     /// The most attempts that a dispatcher makes at a time, over all webhooks
     #[arg(long, env = "POSTHORN_MAX_IN_FLIGHT", default_value = "8192", value_name = "N")]
     pub(crate) max_in_flight: NonZeroUsize,
-    /// The most idle connections that a dispatcher keeps for each receiving host
+    /// The most idle connections that a dispatcher keeps for each company and receiving host
     #[arg(long, env = "POSTHORN_IDLE_CONNECTIONS", default_value = "64", value_name = "N")]
     pub(crate) idle_connections: usize,
 }

@@ -271,6 +271,7 @@ impl Dispatcher {
             false => next_step(&answer.outcome, position.attempt, &self.retry, rand::random()),
         };
         metrics::attempt_finished(&answer.outcome, duration);
+        metrics::sent(&answer);
         metrics::step_taken(step, delivery.headers.published_at.or(delivery.headers.received_at));
         let event_id = &delivery.letter.event_id;
         tracing::debug!(
@@ -292,6 +293,7 @@ impl Dispatcher {
             attempt: position.attempt,
             started_at,
             duration,
+            address: answer.address.filter(|_| answer.outcome.unreachable().is_some()),
             outcome: answer.outcome,
             phases: answer.phases,
             response_headers: answer.headers,

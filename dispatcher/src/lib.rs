@@ -52,7 +52,7 @@ pub struct Settings {
     pub channels: usize,
     /// The most attempts at a time, over all webhooks.
     pub most_in_flight: usize,
-    /// The most idle connections kept for each receiving host.
+    /// The most idle connections kept for each company and receiving host.
     pub idle_connections: usize,
 }
 

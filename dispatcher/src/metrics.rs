@@ -7,6 +7,7 @@ use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
 };
+use posthorn_attempt::Answer;
 use posthorn_domain::{
     outcome::{Outcome, UnreachableClass},
     retry::Step,
@@ -19,6 +20,8 @@ struct Metrics {
     in_flight: Gauge,
     attempts: Attempts,
     attempt_duration: Histogram,
+    connections: Counter,
+    repeats: Counter,
     deliveries: Deliveries,
     latency: Histogram,
     set_aside: Counter,
@@ -47,6 +50,11 @@ struct Deliveries {
 pub(crate) fn describe() {
     describe_counter!("posthorn_attempts_total", "Attempts, by outcome and, where unreachable, by class");
     describe_histogram!("posthorn_attempt_duration_seconds", Unit::Seconds, "How long attempts took");
+    describe_counter!("posthorn_connections_total", "Connections made to receivers");
+    describe_counter!(
+        "posthorn_requests_repeated_total",
+        "Requests that went out again within their attempts, since the receiver had not processed them"
+    );
     describe_counter!("posthorn_deliveries_total", "Deliveries that are over, by outcome");
     describe_histogram!(
         "posthorn_delivery_latency_seconds",
@@ -76,6 +84,8 @@ impl Metrics {
             in_flight: gauge!("posthorn_in_flight"),
             attempts: Attempts::register(),
             attempt_duration: histogram!("posthorn_attempt_duration_seconds"),
+            connections: counter!("posthorn_connections_total"),
+            repeats: counter!("posthorn_requests_repeated_total"),
             deliveries: Deliveries {
                 accepted: deliveries("accepted"),
                 exhausted: deliveries("exhausted"),
@@ -129,6 +139,12 @@ impl Drop for Running {
 pub(crate) fn attempt_finished(outcome: &Outcome, took: Duration) {
     METRICS.attempts.of(outcome).increment(1);
     METRICS.attempt_duration.record(took);
+}
+
+/// How an attempt got to its receiver.
+pub(crate) fn sent(answer: &Answer) {
+    METRICS.connections.increment(answer.connections.into());
+    METRICS.repeats.increment(answer.repeats.into());
 }
 
 /// What follows from an attempt; `published_at` is when its event was.

@@ -165,11 +165,13 @@ mod tests {
             id,
             url: "https://example.com".to_owned(),
             rules: Vec::new(),
+            tenant: Default::default(),
             state: State::Enabled,
             epoch: 1,
             timeout: Duration::from_secs(1),
             max_in_flight,
             disable_policy: DisablePolicy::Exhausted,
+            http2: false,
             headers: Default::default(),
             secrets: vec![LiveSecret { sealed, expires_at: None }],
         };

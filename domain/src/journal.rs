@@ -1,6 +1,6 @@
 //! The journal: what happened, on its way to Postgres.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -86,6 +86,8 @@ pub struct Attempted {
     pub outcome: Outcome,
     /// How long its parts took.
     pub phases: Phases,
+    /// Where it went, if there was no answer.
+    pub address: Option<IpAddr>,
     /// The answer's headers, as far as they are kept.
     pub response_headers: Vec<(String, String)>,
     /// The beginning of the answer, as text; empty if there was none.

@@ -1,9 +1,10 @@
 //! The key ring that encrypts signing secrets at rest: XChaCha20-Poly1305 with random nonces.
 //!
 //! The first key encrypts, all decrypt; a sealed secret says which key it needs, so that keys can
-//! be changed. It is bound to its webhook: sealed bytes moved to another one don't open.
+//! be changed. It is bound to its webhook: sealed bytes moved to another one don't open. So are the values of
+//! a webhook's own headers.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chacha20poly1305::{
@@ -26,6 +27,15 @@ pub struct Sealed {
     pub key_id: String,
     /// The nonce and the ciphertext.
     pub bytes: Vec<u8>,
+}
+
+/// Headers of a webhook's own, their values encrypted together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SealedHeaders {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Names and values; `None` if there are none.
+    pub sealed: Option<Sealed>,
 }
 
 /// A text that is no key ring.
@@ -66,6 +76,32 @@ impl KeyRing {
     /// Encrypts a webhook's secret with the first key. The nonce must be random.
     pub fn seal(&self, secret: &Secret, webhook: WebhookId, nonce: [u8; NONCE_BYTES]) -> Sealed {
         self.seal_bytes(secret.bytes(), webhook.0.as_bytes(), nonce)
+    }
+
+    /// Encrypts the headers of a webhook's own, by name. The nonce must be random.
+    pub fn seal_headers(
+        &self,
+        headers: &BTreeMap<String, String>,
+        webhook: WebhookId,
+        nonce: [u8; NONCE_BYTES],
+    ) -> SealedHeaders {
+        let text = serde_json::to_vec(headers).expect("texts can be written");
+        let seal = || self.seal_bytes(&text, &headers_of(webhook), nonce);
+        SealedHeaders { names: headers.keys().cloned().collect(), sealed: (!headers.is_empty()).then(seal) }
+    }
+
+    /// Decrypts the headers of a webhook's own.
+    ///
+    /// # Errors
+    /// If the key is missing or wrong.
+    pub fn open_headers(
+        &self,
+        headers: &SealedHeaders,
+        webhook: WebhookId,
+    ) -> Result<BTreeMap<String, String>, CannotOpen> {
+        let Some(sealed) = &headers.sealed else { return Ok(BTreeMap::new()) };
+        let text = self.open_bytes(sealed, &headers_of(webhook))?;
+        serde_json::from_slice(&text).map_err(|_| CannotOpen::WrongKey(sealed.key_id.clone()))
     }
 
     /// Encrypts bytes, at most some megabytes, with the first key; they open only with the same
@@ -123,6 +159,11 @@ fn read_key(entry: &str) -> Option<(String, XChaCha20Poly1305)> {
     Some((id.to_owned(), XChaCha20Poly1305::new(&Key::from(key))))
 }
 
+/// What a webhook's headers are bound to: neither another webhook nor a place of its secrets takes them.
+fn headers_of(webhook: WebhookId) -> Vec<u8> {
+    [webhook.0.as_bytes(), &b"headers"[..]].concat()
+}
+
 /// A key ring entry of 32 bytes, which must be random.
 pub fn entry(id: &str, random: [u8; 32]) -> String {
     format!("{id}:{}", STANDARD.encode(random))
@@ -169,6 +210,21 @@ mod tests {
         assert_eq!(ring(&["a"]).open(&sealed, WEBHOOK), wrong);
         sealed.bytes.truncate(10);
         assert_eq!(ring(&["a"]).open(&sealed, WEBHOOK), wrong);
+    }
+
+    #[test]
+    fn headers_open_where_they_belong() {
+        let headers = BTreeMap::from([("authorization".to_owned(), "Bearer hush-hush".to_owned())]);
+        let sealed = ring(&["a"]).seal_headers(&headers, WEBHOOK, [1; 24]);
+        assert_eq!(sealed.names, ["authorization"]);
+        let bytes = &sealed.sealed.as_ref().unwrap().bytes;
+        assert!(!bytes.windows(9).any(|bytes| bytes == b"hush-hush"), "the value shows");
+        assert_eq!(ring(&["b", "a"]).open_headers(&sealed, WEBHOOK), Ok(headers));
+        assert!(ring(&["a"]).open_headers(&sealed, WebhookId(Uuid::from_u128(2))).is_err());
+        assert!(ring(&["a"]).open(sealed.sealed.as_ref().unwrap(), WEBHOOK).is_err(), "it is no secret");
+        let none = ring(&["a"]).seal_headers(&BTreeMap::new(), WEBHOOK, [1; 24]);
+        assert_eq!(none, SealedHeaders::default());
+        assert_eq!(ring(&["b"]).open_headers(&none, WEBHOOK), Ok(BTreeMap::new()));
     }
 
     #[test]

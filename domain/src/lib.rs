@@ -25,6 +25,7 @@ pub mod schema;
 pub mod signature;
 pub mod statistics;
 pub mod status;
+pub mod tenant;
 mod time;
 pub mod token;
 pub mod trace_context;

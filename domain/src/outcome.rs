@@ -99,6 +99,13 @@ impl Outcome {
         }
     }
 
+    /// What a status does not say by itself: where the receiver has moved to.
+    pub fn moved(status: u16, headers: &[(String, String)]) -> Option<String> {
+        let location = headers.iter().find(|(name, _)| name == "location");
+        let (_, location) = location.filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308))?;
+        Some(format!("it redirects to {location}: redirects are not followed, the webhook needs that URL"))
+    }
+
     /// The HTTP status, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -136,6 +143,14 @@ impl UnreachableClass {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_redirect_tells_where_to() {
+        let headers = [("location".to_owned(), "https://example.com/new".to_owned())];
+        assert!(Outcome::moved(308, &headers).is_some_and(|words| words.contains("https://example.com/new")));
+        assert_eq!(Outcome::moved(201, &headers), None);
+        assert_eq!(Outcome::moved(308, &[]), None);
+    }
 
     #[test]
     fn the_status_line_decides() {

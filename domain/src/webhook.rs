@@ -1,11 +1,16 @@
 //! Webhooks: a URL that wants some events, its limits and its state.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{id::WebhookId, keyring::Sealed, rule::Rule};
+use crate::{
+    id::WebhookId,
+    keyring::{Sealed, SealedHeaders},
+    rule::Rule,
+    tenant::Tenant,
+};
 
 pub mod owner;
 
@@ -18,6 +23,8 @@ pub struct Webhook {
     pub url: String,
     /// Which events it wants, for those who match; the dispatcher gets none.
     pub rules: Vec<Rule>,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// Whether it gets any.
     pub state: State,
     /// Rises when it is enabled again; a retry made in an earlier epoch starts afresh.
@@ -28,8 +35,10 @@ pub struct Webhook {
     pub max_in_flight: u16,
     /// What disables it.
     pub disable_policy: DisablePolicy,
-    /// Headers of its own for every request, by name.
-    pub headers: BTreeMap<String, String>,
+    /// Whether attempts may speak HTTP/2, where the receiver offers it.
+    pub http2: bool,
+    /// Headers of its own for every request, for those who may open them.
+    pub headers: SealedHeaders,
     /// Its secrets, for those who may open them; the router gets none.
     pub secrets: Vec<LiveSecret>,
 }

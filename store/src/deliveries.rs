@@ -1,5 +1,7 @@
 //! Deliveries, seen through their attempts.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use posthorn_domain::{event_type::TypePattern, id::WebhookId};
 use tokio_postgres::{Row, types::Json};
@@ -65,6 +67,8 @@ pub struct AttemptRecord {
     pub unreachable_class: Option<String>,
     /// The same in words.
     pub error: Option<String>,
+    /// Where it went, if there was no answer.
+    pub address: Option<IpAddr>,
     /// The answer's headers, as far as they are kept.
     pub response_headers: Vec<(String, String)>,
     /// The beginning of the answer.
@@ -78,7 +82,7 @@ pub struct AttemptRecord {
 const COLUMNS: &str =
     "id, event_id, event_type, company_id, webhook_id, epoch, attempt, started_on, started_at,
     duration_ms, dns_ms, connect_ms, first_byte_ms, outcome, status, unreachable_class, error,
-    response_headers, response_body, step, next_attempt_at";
+    address, response_headers, response_body, step, next_attempt_at";
 
 /// That an attempt is its delivery's latest. Kept from becoming a join, which would read the whole table.
 const IS_LATEST: &str = "(SELECT EXISTS (SELECT FROM attempts later
@@ -202,6 +206,7 @@ fn read(row: &Row) -> AttemptRecord {
         status: row.get("status"),
         unreachable_class: row.get("unreachable_class"),
         error: row.get("error"),
+        address: row.get("address"),
         response_headers: headers.map(|Json(headers)| headers).unwrap_or_default(),
         response_body: row.get("response_body"),
         step: row.get("step"),

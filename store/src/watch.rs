@@ -14,6 +14,7 @@ use posthorn_domain::{
     id::WebhookId,
     keyring::Sealed,
     status::Status,
+    tenant::Tenant,
     told::told,
     webhook::{LiveSecret, State, Webhook},
 };
@@ -202,15 +203,24 @@ impl Watch {
     }
 }
 
+/// The company that all rules of a webhook name and no other; null if it sees several, or all.
+const COMPANY: &str = "
+    (SELECT CASE WHEN count(*) = count(company) AND count(DISTINCT company) = 1 THEN min(company) END
+     FROM jsonb_array_elements(rules) AS rule
+     LEFT JOIN LATERAL jsonb_array_elements_text(
+         CASE jsonb_typeof(rule -> 'companies') WHEN 'array' THEN rule -> 'companies' END
+     ) AS company ON true)";
+
 /// What a watcher wants to know of the webhooks whose ids are given.
 fn query(wants: Wants) -> String {
     let wanted = match wants {
         Wants::Rules => {
-            "rules, '{}'::jsonb AS headers, '{}'::text[] AS key_ids, '{}'::bytea[] AS sealed,
+            "rules, '{}'::text[] AS header_names, NULL::text AS headers_key_id, NULL::bytea AS headers_sealed,
+             '{}'::text[] AS key_ids, '{}'::bytea[] AS sealed,
              '{}'::timestamptz[] AS expiries"
         }
         Wants::Secrets => {
-            "headers,
+            "header_names, headers_key_id, headers_sealed,
              ARRAY(SELECT key_id FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC) AS key_ids,
              ARRAY(SELECT sealed FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC) AS sealed,
              ARRAY(SELECT expires_at FROM webhook_secrets WHERE webhook_id = webhooks.id ORDER BY id DESC)
@@ -218,7 +228,8 @@ fn query(wants: Wants) -> String {
         }
     };
     format!(
-        "SELECT id, url, state, epoch, timeout_ms, max_in_flight, disable_policy, revision, {wanted}
+        "SELECT id, url, state, epoch, timeout_ms, max_in_flight, disable_policy, http2, revision,
+             {COMPANY} AS company, {wanted}
          FROM webhooks WHERE state <> 'deleted' AND id = ANY($1)"
     )
 }
@@ -260,12 +271,14 @@ fn read(row: &Row, wants: Wants) -> Result<Webhook, StoreError> {
         id,
         url: row.get("url"),
         rules,
+        tenant: Tenant::of(row.get("company")),
         state,
         epoch: webhooks::read_epoch(row),
         timeout: webhooks::read_timeout(row),
         max_in_flight: webhooks::read_in_flight(row),
         disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
-        headers: webhooks::read_texts(row, "headers"),
+        http2: row.get("http2"),
+        headers: webhooks::read_headers(row),
         secrets: secrets.collect(),
     })
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use posthorn_domain::{
     id::WebhookId,
-    keyring::Sealed,
+    keyring::{Sealed, SealedHeaders},
     rule::Rule,
     webhook::{Condition, DisablePolicy, DisabledReason, State},
 };
@@ -20,7 +20,7 @@ mod secrets;
 mod states;
 
 use rows::{Columns, read};
-pub(crate) use rows::{read_epoch, read_in_flight, read_rules, read_texts, read_timeout};
+pub(crate) use rows::{read_epoch, read_headers, read_in_flight, read_rules, read_timeout};
 
 /// A webhook as its owner describes it.
 #[derive(Debug, Clone)]
@@ -41,8 +41,10 @@ pub struct NewWebhook {
     pub disable_policy: DisablePolicy,
     /// What people say about it.
     pub description: String,
-    /// Headers of its own for every request, by name.
-    pub headers: BTreeMap<String, String>,
+    /// Whether attempts may speak HTTP/2, where the receiver offers it.
+    pub http2: bool,
+    /// Headers of its own for every request.
+    pub headers: SealedHeaders,
     /// What its owner wants to remember of it.
     pub metadata: BTreeMap<String, String>,
     /// The e-mail address that is told when it fails.
@@ -87,7 +89,7 @@ impl WebhookRecord {
 const SELECT: &str =
     "SELECT id, name, url, rules, timeout_ms, max_in_flight, disable_policy, state, disabled_reason,
        disabled_at, disabled_outcome, epoch, created_at, updated_at, last_accepted_at, last_failed_at,
-       description, headers, metadata, contact, revision
+       description, header_names, headers_key_id, headers_sealed, metadata, contact, http2, revision
 FROM webhooks LEFT JOIN webhook_health ON webhook_id = id
 WHERE state <> 'deleted'";
 
@@ -117,8 +119,9 @@ impl Store {
             let transaction = actor.begin(&mut client).await?;
             let insert =
                 "INSERT INTO webhooks (id, name, url, rules, timeout_ms, max_in_flight, disable_policy,
-                                                description, headers, metadata, contact)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                                       description, metadata, contact, http2, header_names, headers_key_id,
+                                       headers_sealed)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
             let columns = Columns::of(webhook);
             transaction.execute(insert, &columns.params()).await?;
             let insert =
@@ -145,9 +148,11 @@ impl Store {
         let mut client = self.client().await?;
         let updated = async {
             let transaction = actor.begin(&mut client).await?;
-            let update = "UPDATE webhooks SET name = $2, url = $3, rules = $4, timeout_ms = $5, max_in_flight = $6,
-                                 disable_policy = $7, description = $8, headers = $9, metadata = $10, contact = $11
-                          WHERE id = $1 AND revision = $12 AND state <> 'deleted'";
+            let update =
+                "UPDATE webhooks SET name = $2, url = $3, rules = $4, timeout_ms = $5, max_in_flight = $6,
+                                 disable_policy = $7, description = $8, metadata = $9, contact = $10,
+                                 http2 = $11, header_names = $12, headers_key_id = $13, headers_sealed = $14
+                          WHERE id = $1 AND revision = $15 AND state <> 'deleted'";
             let columns = Columns::of(webhook);
             let params = [&columns.params()[..], &[&revision]].concat();
             let updated = transaction.execute(update, &params).await?;

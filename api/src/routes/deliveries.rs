@@ -1,5 +1,7 @@
 //! Deliveries: a webhook's, listed; one with all its attempts; and once more.
 
+use std::net::IpAddr;
+
 use axum::{
     Json,
     extract::{Path, State as Extract},
@@ -7,7 +9,11 @@ use axum::{
     response::Response,
 };
 use jiff::Timestamp;
-use posthorn_domain::{id::WebhookId, outcome, webhook};
+use posthorn_domain::{
+    id::WebhookId,
+    outcome::{self, Outcome},
+    webhook,
+};
 use posthorn_store::{AttemptRecord, DeliveryFilter, EventRecord, WebhookRecord};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     body::OptionalBody,
-    caller::{May, Read, Write},
+    caller::{Caller, May, Read, Write},
     id,
     once::{Answer, Once},
     problem::{Kind, Problem, Wrong},
@@ -142,9 +148,13 @@ pub(crate) struct Attempt {
     status: Option<i16>,
     /// Why there was no answer: dns, connect, tls, timeout, reset, blocked, invalid_reply.
     unreachable_class: Option<String>,
-    /// The same in words.
+    /// The same in words; where a receiver redirects, where to.
     error: Option<String>,
-    /// The answer's headers, as far as they are kept: 32, and 2 KiB in all.
+    /// Where it went, if there was no answer; only for tokens that see all companies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    address: Option<IpAddr>,
+    /// The answer's headers, as far as they are kept: 32, each at most 512 bytes, and 4 KiB in all.
     response_headers: Vec<Header>,
     /// The beginning of the answer, at most 4 KiB.
     response_body: Option<String>,
@@ -156,6 +166,8 @@ pub(crate) struct Attempt {
 
 impl From<AttemptRecord> for Attempt {
     fn from(row: AttemptRecord) -> Self {
+        let status = row.status.and_then(|status| status.try_into().ok());
+        let moved = status.and_then(|status| Outcome::moved(status, &row.response_headers));
         let phases = Phases {
             dns_ms: row.dns_ms.map(Into::into),
             connect_ms: row.connect_ms.map(Into::into),
@@ -170,13 +182,20 @@ impl From<AttemptRecord> for Attempt {
             outcome: row.outcome,
             status: row.status,
             unreachable_class: row.unreachable_class,
-            error: row.error,
+            error: row.error.or(moved),
+            address: row.address,
             response_headers: row.response_headers.into_iter().map(Header::from).collect(),
             response_body: row.response_body,
             step: row.step,
             next_attempt_at: row.next_attempt_at,
         }
     }
+}
+
+/// An attempt as this caller may see it.
+pub(crate) fn told(row: AttemptRecord, caller: &Caller) -> AttemptRecord {
+    let address = row.address.filter(|_| caller.sees_addresses());
+    AttemptRecord { address, ..row }
 }
 
 impl From<AttemptRecord> for Delivery {
@@ -251,7 +270,7 @@ async fn list(
     let webhook = api.webhook(&caller, id::webhook(&id)?).await?;
     let page = api.store.deliveries(webhook.described.id, &filter, place.as_ref(), limit).await?;
     Ok(Json(PageOf {
-        data: page.rows.into_iter().map(Delivery::from).collect(),
+        data: page.rows.into_iter().map(|row| told(row, &caller).into()).collect(),
         next_cursor: page.next.map(write_place),
     }))
 }
@@ -279,7 +298,7 @@ async fn show(
         event_type: event.event_type,
         webhook_id: webhook,
         state: State::after(attempts.last().map(|attempt| attempt.step.as_str())),
-        attempts: attempts.into_iter().map(Attempt::from).collect(),
+        attempts: attempts.into_iter().map(|row| told(row, &caller).into()).collect(),
     }))
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use posthorn_domain::{
     address::{AddressPolicy, Forbidden},
     id::WebhookId,
+    keyring::{CannotOpen, KeyRing},
     rule::{Limits, Rule},
     webhook::{DisablePolicy, owner},
 };
@@ -16,7 +17,7 @@ use utoipa::ToSchema;
 use crate::{
     body::{Fields, pointer_to, read},
     caller::Caller,
-    problem::{Problem, Wrong},
+    problem::{Kind, Problem, Wrong},
     schema,
     state::Api,
 };
@@ -48,6 +49,10 @@ pub(crate) struct WebhookInput {
     /// Headers of its own for every request. Only tokens with the scope `write` see their values.
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<BTreeMap<String, String>>,
+    /// Whether attempts may speak HTTP/2, if the receiver offers it in the TLS handshake; else HTTP/1.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(default = false)]
+    http2: Option<bool>,
     /// The deadline of an attempt, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1000, maximum = 30000, default = 15000)]
@@ -70,14 +75,15 @@ pub(crate) struct WebhookInput {
 }
 
 impl WebhookInput {
-    /// What was said of a webhook.
-    fn of(webhook: &NewWebhook) -> Self {
+    /// What was said of a webhook, with its headers opened.
+    fn of(webhook: &NewWebhook, headers: BTreeMap<String, String>) -> Self {
         Self {
             name: Some(webhook.name.clone()),
             description: Some(webhook.description.clone()),
             url: Some(webhook.url.clone()),
             rules: to_raw_value(&webhook.rules).ok(),
-            headers: Some(webhook.headers.clone()),
+            headers: Some(headers),
+            http2: Some(webhook.http2),
             timeout_ms: u32::try_from(webhook.timeout.as_millis()).ok(),
             max_in_flight: Some(webhook.max_in_flight),
             disable_policy: Some(webhook.disable_policy),
@@ -119,7 +125,8 @@ impl WebhookInput {
             max_in_flight,
             disable_policy,
             description,
-            headers,
+            http2: self.http2.unwrap_or_default(),
+            headers: api.keys.seal_headers(&headers, id, rand::random()),
             metadata,
             contact,
         })
@@ -128,11 +135,28 @@ impl WebhookInput {
 
 /// A webhook's description after a merge patch (RFC 7396): null takes a field away, and in `headers` and
 /// `metadata` an entry.
-pub(crate) fn patched(webhook: &WebhookRecord, patch: &Fields) -> Result<WebhookInput, Problem> {
-    let written = serde_json::to_string(&WebhookInput::of(&webhook.described)).expect("it can be written");
+pub(crate) fn patched(
+    webhook: &WebhookRecord,
+    patch: &Fields,
+    keys: &KeyRing,
+) -> Result<WebhookInput, Problem> {
+    let described = &webhook.described;
+    let headers = match patch.get("headers").is_some_and(|value| value.get() == "null") {
+        // What is taken away as a whole need not open.
+        true => BTreeMap::new(),
+        false => keys.open_headers(&described.headers, described.id).map_err(sealed)?,
+    };
+    let written = serde_json::to_string(&WebhookInput::of(described, headers)).expect("it can be written");
     let mut fields: Fields = serde_json::from_str(&written).expect("we have just written it");
     merge(&mut fields, patch);
     read(&fields).map_err(Problem::invalid)
+}
+
+fn sealed(error: CannotOpen) -> Problem {
+    let detail = format!(
+        "its headers are sealed, {error}: check POSTHORN_SECRET_KEYS, or take them away with \"headers\": null"
+    );
+    Problem::new(Kind::Conflict, detail)
 }
 
 fn merge(fields: &mut Fields, patch: &Fields) {

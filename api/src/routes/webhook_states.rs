@@ -159,7 +159,7 @@ async fn rotate_secret(
         let actor = caller.acts("webhook.rotate_secret");
         let webhook = api.store.rotate_secret(id, &sealed, overlap, &actor).await?;
         let tag = version::etag(webhook.revision);
-        let shown = Webhook::of(webhook, waiting(&api, id).await, &caller).with_secret(&secret);
+        let shown = Webhook::of(webhook, waiting(&api, id).await, &caller, &api.keys).with_secret(&secret);
         Ok(Answer::new(StatusCode::OK, &shown).with("etag", tag))
     };
     once.perform(&api, &caller, &body.bytes, act).await

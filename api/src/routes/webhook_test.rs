@@ -1,6 +1,6 @@
 //! Tests of webhooks: a real attempt at once.
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use axum::{
     Json,
@@ -8,7 +8,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use posthorn_attempt::{Answer, Request, Target};
-use posthorn_domain::event::Event;
+use posthorn_domain::{event::Event, outcome::Outcome};
 use posthorn_proto::v1;
 use prost::Message;
 use serde::Serialize;
@@ -43,8 +43,12 @@ pub(crate) struct Tested {
     status: Option<u16>,
     /// Why there was no answer: dns, connect, tls, timeout, reset, blocked, invalid_reply.
     unreachable_class: Option<&'static str>,
-    /// The same in words.
+    /// The same in words; where the receiver redirects, where to.
     error: Option<String>,
+    /// Where it went, if there was no answer; only for tokens that see all companies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    address: Option<IpAddr>,
     /// How long it took.
     duration_ms: u64,
     /// How long its parts took.
@@ -80,7 +84,7 @@ async fn test(
     let answer = api.receivers.send(&target, request).await;
     let duration_ms = started.elapsed().as_millis() as u64;
     api.store.note(&caller.acts("webhook.test"), "webhook", &id.to_string(), None).await?;
-    Ok(Json(Tested::of(event.id, answer, duration_ms)))
+    Ok(Json(Tested::of(event.id, answer, duration_ms, caller.sees_addresses())))
 }
 
 fn event(data: &str) -> Event {
@@ -96,14 +100,16 @@ fn event(data: &str) -> Event {
 }
 
 impl Tested {
-    fn of(event_id: String, answer: Answer, duration_ms: u64) -> Self {
+    fn of(event_id: String, answer: Answer, duration_ms: u64, tells_addresses: bool) -> Self {
         let unreachable = answer.outcome.unreachable();
+        let moved = answer.outcome.status().and_then(|status| Outcome::moved(status, &answer.headers));
         Self {
             event_id,
             outcome: answer.outcome.label(),
             status: answer.outcome.status(),
             unreachable_class: unreachable.map(|(class, _)| class.label()),
-            error: unreachable.map(|(_, error)| error.to_owned()),
+            error: unreachable.map(|(_, error)| error.to_owned()).or(moved),
+            address: answer.address.filter(|_| unreachable.is_some() && tells_addresses),
             duration_ms,
             phases: answer.phases.into(),
             response_headers: answer.headers.into_iter().map(Header::from).collect(),

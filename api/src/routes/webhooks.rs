@@ -12,12 +12,13 @@ use jiff::Timestamp;
 use posthorn_domain::{
     event_type::is_event_type,
     id::WebhookId,
+    keyring::KeyRing,
     rule::Rule,
     signature::Secret,
     token::Scope,
     webhook::{Condition, DisablePolicy, DisabledReason},
 };
-use posthorn_store::WebhookRecord;
+use posthorn_store::{NewWebhook, WebhookRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -63,6 +64,8 @@ pub(crate) struct Webhook {
     rules: Vec<Rule>,
     /// Headers of its own for every request; without the scope `write` their values are null.
     headers: BTreeMap<String, Option<String>>,
+    /// Whether attempts may speak HTTP/2, if the receiver offers it.
+    http2: bool,
     /// The deadline of an attempt.
     timeout_ms: u64,
     /// How many attempts each dispatcher makes at a time.
@@ -116,17 +119,17 @@ pub(crate) struct Disabled {
 
 impl Webhook {
     /// A webhook as this caller sees it.
-    pub(crate) fn of(webhook: WebhookRecord, waiting: Option<u32>, caller: &Caller) -> Self {
+    pub(crate) fn of(webhook: WebhookRecord, waiting: Option<u32>, caller: &Caller, keys: &KeyRing) -> Self {
         let state = webhook.condition();
-        let told = caller.may(Scope::Write);
-        let headers = webhook.described.headers.into_iter();
+        let headers = headers(&webhook.described, caller, keys);
         Self {
             id: webhook.described.id,
             name: webhook.described.name,
             description: webhook.described.description,
             url: webhook.described.url,
             rules: webhook.described.rules,
-            headers: headers.map(|(name, value)| (name, told.then_some(value))).collect(),
+            headers,
+            http2: webhook.described.http2,
             timeout_ms: webhook.described.timeout.as_millis() as u64,
             max_in_flight: webhook.described.max_in_flight,
             disable_policy: webhook.described.disable_policy,
@@ -155,6 +158,14 @@ impl Webhook {
     }
 }
 
+/// Headers by name, with their values if the caller may see them, and if they open.
+fn headers(webhook: &NewWebhook, caller: &Caller, keys: &KeyRing) -> BTreeMap<String, Option<String>> {
+    let told =
+        caller.may(Scope::Write).then(|| keys.open_headers(&webhook.headers, webhook.id).ok()).flatten();
+    let value = |name: &String| told.as_ref().and_then(|values| values.get(name).cloned());
+    webhook.headers.names.iter().map(|name| (name.clone(), value(name))).collect()
+}
+
 /// A webhook with all that is known of it, and its version.
 pub(crate) async fn answer(api: &Api, caller: &Caller, webhook: WebhookRecord) -> Result<Response, Problem> {
     let tag = version::etag(webhook.revision);
@@ -165,7 +176,7 @@ pub(crate) async fn answer(api: &Api, caller: &Caller, webhook: WebhookRecord) -
 async fn shown(api: &Api, caller: &Caller, webhook: WebhookRecord) -> Result<Webhook, Problem> {
     let id = webhook.described.id;
     let (waiting, oldest) = tokio::join!(waiting(api, id), api.store.oldest_waiting(id));
-    Ok(Webhook { oldest_waiting_at: oldest?, ..Webhook::of(webhook, waiting, caller) })
+    Ok(Webhook { oldest_waiting_at: oldest?, ..Webhook::of(webhook, waiting, caller, &api.keys) })
 }
 
 pub(crate) async fn waiting(api: &Api, id: WebhookId) -> Option<u32> {
@@ -246,7 +257,7 @@ async fn list(
     let waiting = api.line.waiting(&ids).await;
     let data = found.into_iter().zip(waiting);
     Ok(Json(PageOf {
-        data: data.map(|(webhook, waiting)| Webhook::of(webhook, waiting, &caller)).collect(),
+        data: data.map(|(webhook, waiting)| Webhook::of(webhook, waiting, &caller, &api.keys)).collect(),
         next_cursor: next.as_ref().map(write_cursor),
     }))
 }
@@ -270,7 +281,7 @@ async fn create(
         let webhook = api.store.add_webhook(&webhook, &sealed, &caller.acts("webhook.create")).await?;
         let tag = version::etag(webhook.revision);
         // Nothing waits yet. The broker is not asked: a router declares the queue a little later.
-        let shown = Webhook::of(webhook, Some(0), &caller).with_secret(&secret);
+        let shown = Webhook::of(webhook, Some(0), &caller, &api.keys).with_secret(&secret);
         let answer = Answer::new(StatusCode::CREATED, &shown);
         Ok(answer.with("etag", tag).with("location", format!("/v1/webhooks/{id}")))
     };
@@ -309,7 +320,7 @@ async fn update(
     for _ in 0..MOST_RACES {
         let was = api.webhook(&caller, id).await?;
         version::check(&headers, was.revision)?;
-        let described = patched(&was, &patch)?.check(id, &api, &caller)?;
+        let described = patched(&was, &patch, &api.keys)?.check(id, &api, &caller)?;
         let actor = caller.acts("webhook.update");
         if let Some(webhook) = api.store.update_webhook(&described, was.revision, &actor).await? {
             return answer(&api, &caller, webhook).await;

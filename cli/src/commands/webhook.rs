@@ -61,6 +61,8 @@ pub(crate) struct Common {
     database: DatabaseSettings,
     #[command(flatten)]
     broker: BrokerSettings,
+    #[command(flatten)]
+    keys: KeySettings,
 }
 
 #[derive(Debug, Args)]
@@ -96,8 +98,6 @@ pub(crate) struct Rotate {
     /// How long the old secret goes on signing beside the new one
     #[arg(long, default_value = "24h", value_parser = humantime::parse_duration, value_name = "TIME")]
     overlap: Duration,
-    #[command(flatten)]
-    keys: KeySettings,
 }
 
 #[derive(Debug, Args)]
@@ -109,8 +109,6 @@ pub(crate) struct Add {
     described: Described,
     #[command(flatten)]
     common: Common,
-    #[command(flatten)]
-    keys: KeySettings,
     #[command(flatten)]
     addresses: AddressSettings,
     #[command(flatten)]
@@ -200,6 +198,11 @@ impl Common {
         Ok(Store::new(&self.database.url()?, 1)?)
     }
 
+    /// The webhook as the API tells it; the values of its headers only where the keys are set.
+    async fn told(&self, store: &Store, webhook: &WebhookRecord) -> anyhow::Result<Value> {
+        record::whole(store, &self.broker, self.keys.ring().ok().as_ref(), webhook).await
+    }
+
     fn print(&self, answer: &Answer) -> anyhow::Result<()> {
         record::print(self.json, answer)
     }
@@ -212,7 +215,7 @@ impl One {
             None => {
                 let store = self.common.store()?;
                 let webhook = verb.perform(&store, self.id).await?;
-                Answer::from(&record::whole(&store, &self.common.broker, &webhook).await?)
+                Answer::from(&self.common.told(&store, &webhook).await?)
             }
         };
         self.common.print(&answer)
@@ -243,7 +246,9 @@ impl List {
                 let ids: Vec<_> = webhooks.iter().map(|webhook| webhook.described.id).collect();
                 let waiting = waiting::of(&common.broker, &ids).await;
                 let rows = webhooks.iter().zip(waiting);
-                rows.map(|(webhook, waiting)| record::shown(webhook, waiting)).collect::<Listed>()
+                let keys = common.keys.ring().ok();
+                rows.map(|(webhook, waiting)| record::shown(webhook, waiting, keys.as_ref()))
+                    .collect::<Listed>()
             }
         };
         record::print_all(common.json, &listed)
@@ -252,17 +257,17 @@ impl List {
 
 impl Rotate {
     async fn run(self) -> anyhow::Result<()> {
-        let Self { one: One { id, common }, overlap, keys } = self;
+        let Self { one: One { id, common }, overlap } = self;
         if let Some(api) = common.access.client()? {
             let body = json!({ "overlap_seconds": overlap.as_secs() }).to_string();
             return common
                 .print(&api.post(&["v1", "webhooks", &id.to_string(), "rotate-secret"], body).await?);
         }
-        let (secret, sealed) = keys.ring()?.fresh_secret(id, rand::random(), rand::random());
+        let (secret, sealed) = common.keys.ring()?.fresh_secret(id, rand::random(), rand::random());
         let store = common.store()?;
         let actor = Actor::command("webhook.rotate_secret");
         let webhook = store.rotate_secret(id, &sealed, overlap, &actor).await?;
-        let mut shown = record::whole(&store, &common.broker, &webhook).await?;
+        let mut shown = common.told(&store, &webhook).await?;
         shown["secret"] = secret.reveal().into();
         common.print(&Answer::from(&shown))
     }

@@ -16,6 +16,7 @@ fn attempted(outcome: Outcome, consequence: Consequence) -> Entry {
             connect: None,
             first_byte: Duration::from_millis(20),
         },
+        address: Some([127, 0, 0, 1].into()),
         response_headers: vec![("server".into(), "test".into())],
         webhook_id: WebhookId(Uuid::from_u128(4)),
         epoch: 2,

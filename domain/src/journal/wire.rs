@@ -61,6 +61,7 @@ fn write_attempted(attempted: &Attempted) -> v1::Attempted {
         step: step.to_owned(),
         next_attempt_at,
         first_attempt_at: Some(time::write(attempted.first_attempt_at)),
+        address: attempted.address.map(|address| address.to_string()).unwrap_or_default(),
     }
 }
 
@@ -120,6 +121,8 @@ fn read_attempted(attempted: v1::Attempted) -> Result<Attempted, BadBatch> {
         first_attempt_at: read_time(attempted.first_attempt_at)?,
         outcome: read_outcome(&attempted)?,
         phases: read_phases(&attempted),
+        // What is none is left out: only people look at it.
+        address: attempted.address.parse().ok(),
         event_id: attempted.event_id,
         event_type: attempted.event_type,
         company_id: attempted.company_id,

@@ -138,11 +138,11 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Atte
     let insert = "INSERT INTO attempts (started_on, id, event_id, webhook_id, epoch, attempt, started_at,
                                         duration_ms, outcome, status, unreachable_class, error, response_body,
                                         step, next_attempt_at, event_type, company_id, dns_ms, connect_ms,
-                                        first_byte_ms, response_headers)
+                                        first_byte_ms, response_headers, address)
                   SELECT * FROM unnest($1::date[], $2::uuid[], $3::text[], $4::uuid[], $5::int[], $6::int[],
                                        $7::timestamptz[], $8::int[], $9::text[], $10::smallint[], $11::text[],
                                        $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::text[],
-                                       $17::text[], $18::int[], $19::int[], $20::int[], $21::jsonb[])
+                                       $17::text[], $18::int[], $19::int[], $20::int[], $21::jsonb[], $22::inet[])
                   ON CONFLICT DO NOTHING
                   RETURNING id";
     let statement = transaction.prepare_cached(insert).await?;
@@ -171,6 +171,7 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Atte
                 &column!(rows.iter(), row => row.phases.connect.map(millis)),
                 &column!(rows.iter(), row => millis(row.phases.first_byte)),
                 &column!(rows.iter(), row => headers(&row.response_headers)),
+                &column!(rows.iter(), row => row.address),
             ],
         )
         .await?;

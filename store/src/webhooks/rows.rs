@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use posthorn_domain::{
     id::WebhookId,
+    keyring::{Sealed, SealedHeaders},
     rule::{Limits, Rule},
 };
 use serde_json::{Value, value::RawValue};
@@ -22,7 +23,8 @@ pub(super) struct Columns<'a> {
     timeout: i32,
     in_flight: i32,
     policy: String,
-    headers: Json<&'a BTreeMap<String, String>>,
+    key_id: Option<&'a String>,
+    sealed: Option<&'a Vec<u8>>,
     metadata: Json<&'a BTreeMap<String, String>>,
 }
 
@@ -34,15 +36,32 @@ impl<'a> Columns<'a> {
             timeout: webhook.timeout.as_millis() as i32,
             in_flight: i32::from(webhook.max_in_flight),
             policy: webhook.disable_policy.to_string(),
-            headers: Json(&webhook.headers),
+            key_id: webhook.headers.sealed.as_ref().map(|sealed| &sealed.key_id),
+            sealed: webhook.headers.sealed.as_ref().map(|sealed| &sealed.bytes),
             metadata: Json(&webhook.metadata),
         }
     }
 
-    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 11] {
-        let Self { webhook, rules, timeout, in_flight, policy, headers, metadata } = self;
-        let NewWebhook { id, name, url, description, contact, .. } = webhook;
-        [&id.0, name, url, rules, timeout, in_flight, policy, description, headers, metadata, contact]
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 14] {
+        let Self { webhook, rules, timeout, in_flight, policy, key_id, sealed, metadata } = self;
+        let NewWebhook { id, name, url, description, contact, http2, headers, .. } = webhook;
+        let names = &headers.names;
+        [
+            &id.0,
+            name,
+            url,
+            rules,
+            timeout,
+            in_flight,
+            policy,
+            description,
+            metadata,
+            contact,
+            http2,
+            names,
+            key_id,
+            sealed,
+        ]
     }
 }
 
@@ -60,7 +79,8 @@ pub(super) fn read(row: &Row) -> Result<WebhookRecord, StoreError> {
             max_in_flight: read_in_flight(row),
             disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
             description: row.get("description"),
-            headers: read_texts(row, "headers"),
+            http2: row.get("http2"),
+            headers: read_headers(row),
             metadata: read_texts(row, "metadata"),
             contact: row.get("contact"),
         },
@@ -78,13 +98,20 @@ pub(super) fn read(row: &Row) -> Result<WebhookRecord, StoreError> {
 }
 
 /// An object of strings; what is none in it is left out.
-pub(crate) fn read_texts(row: &Row, column: &str) -> BTreeMap<String, String> {
+fn read_texts(row: &Row, column: &str) -> BTreeMap<String, String> {
     let Json(object) = row.get::<_, Json<BTreeMap<String, Value>>>(column);
     let texts = object.into_iter().filter_map(|(name, value)| match value {
         Value::String(text) => Some((name, text)),
         _ => None,
     });
     texts.collect()
+}
+
+pub(crate) fn read_headers(row: &Row) -> SealedHeaders {
+    let key_id: Option<String> = row.get("headers_key_id");
+    let bytes: Option<Vec<u8>> = row.get("headers_sealed");
+    let sealed = key_id.zip(bytes).map(|(key_id, bytes)| Sealed { key_id, bytes });
+    SealedHeaders { names: row.get("header_names"), sealed }
 }
 
 /// Reads them as they are written: a JSON value would round their numbers.

@@ -1,10 +1,11 @@
 //! `posthorn webhook add`.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use posthorn_domain::{
     id::WebhookId,
+    keyring::KeyRing,
     rule::Rule,
     webhook::{DisablePolicy, owner},
 };
@@ -27,24 +28,25 @@ impl Add {
     }
 
     async fn insert(&self) -> anyhow::Result<Answer> {
-        let keys = self.keys.ring()?;
-        let webhook = self.check()?;
+        let keys = self.common.keys.ring()?;
+        let webhook = self.check(&keys)?;
         let (secret, sealed) = keys.fresh_secret(webhook.id, rand::random(), rand::random());
         let store = self.common.store()?;
         let added = store.add_webhook(&webhook, &sealed, &Actor::command("webhook.create")).await?;
         // Nothing waits yet. The broker is not asked: a router declares the queue a little later.
-        let mut shown = record::shown(&added, Some(0));
+        let mut shown = record::shown(&added, Some(0), Some(&keys));
         shown["secret"] = secret.reveal().into();
         Ok(Answer::from(&shown))
     }
 
-    fn check(&self) -> anyhow::Result<NewWebhook> {
+    fn check(&self, keys: &KeyRing) -> anyhow::Result<NewWebhook> {
         let described = &self.described;
         let url = self.addresses.policy().check_url(&self.url);
         let url = url.with_context(|| format!("the URL {} is not allowed", self.url))?;
         let (name, description) = (described.name.clone(), described.description.clone());
+        let (id, headers) = (WebhookId(Uuid::now_v7()), described.headers());
         let webhook = NewWebhook {
-            id: WebhookId(Uuid::now_v7()),
+            id,
             name: name.unwrap_or_default(),
             url: url.to_string(),
             rules: self.read_rules()?,
@@ -52,11 +54,12 @@ impl Add {
             max_in_flight: described.max_in_flight.unwrap_or(IN_FLIGHT),
             disable_policy: described.disable_policy.unwrap_or(DisablePolicy::Exhausted),
             description: description.unwrap_or_default(),
-            headers: described.headers(),
+            http2: described.http2.unwrap_or_default(),
+            headers: keys.seal_headers(&headers, id, rand::random()),
             metadata: described.metadata(),
             contact: described.contact.clone(),
         };
-        check_texts(&webhook)?;
+        check_texts(&webhook, &headers)?;
         Ok(webhook)
     }
 
@@ -69,15 +72,13 @@ impl Add {
     }
 }
 
-fn check_texts(webhook: &NewWebhook) -> anyhow::Result<()> {
+fn check_texts(webhook: &NewWebhook, headers: &BTreeMap<String, String>) -> anyhow::Result<()> {
     let of = |what: &'static str| move |problem: String| anyhow!("the {what}: {problem}");
     owner::check_text(&webhook.name, owner::LONGEST_NAME).map_err(of("name"))?;
     owner::check_text(&webhook.description, owner::LONGEST_DESCRIPTION).map_err(of("description"))?;
     webhook.contact.as_deref().map_or(Ok(()), owner::check_contact).map_err(of("contact"))?;
-    let entries = [
-        ("header", owner::check_headers(&webhook.headers)),
-        ("metadata", owner::check_metadata(&webhook.metadata)),
-    ];
+    let entries =
+        [("header", owner::check_headers(headers)), ("metadata", owner::check_metadata(&webhook.metadata))];
     for (what, wrong) in entries {
         if let Some((name, problem)) = wrong.first() {
             bail!("the {what} {}: {problem}", name.unwrap_or_default());

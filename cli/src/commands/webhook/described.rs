@@ -50,6 +50,9 @@ pub(crate) struct Described {
     /// The e-mail address that is told when it fails
     #[arg(long, value_name = "ADDRESS")]
     pub(super) contact: Option<String>,
+    /// Whether attempts may speak HTTP/2, if the receiver offers it in the TLS handshake [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) http2: Option<bool>,
     /// How many attempts each dispatcher makes at a time, 1 to 1000 [default: 16]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) max_in_flight: Option<u16>,
@@ -114,6 +117,7 @@ impl Described {
             ("headers", entries("headers", &self.headers, unset)),
             ("metadata", entries("metadata", &self.metadata, unset)),
             ("contact", self.contact.as_ref().map(raw)),
+            ("http2", self.http2.as_ref().map(raw)),
             ("max_in_flight", self.max_in_flight.as_ref().map(raw)),
             ("disable_policy", self.disable_policy.as_ref().map(raw)),
             ("timeout_ms", self.timeout.map(|timeout| raw(&(timeout.as_millis() as u64)))),

@@ -1,6 +1,9 @@
 //! Webhooks as people and scripts see them: what the database has, as the API tells it.
 
-use posthorn_store::{Store, WebhookRecord};
+use std::collections::BTreeMap;
+
+use posthorn_domain::keyring::KeyRing;
+use posthorn_store::{NewWebhook, Store, WebhookRecord};
 use serde_json::{Value, json};
 
 use super::waiting;
@@ -23,17 +26,18 @@ const COLUMNS: [Column; 6] = [
 pub(super) async fn whole(
     store: &Store,
     broker: &BrokerSettings,
+    keys: Option<&KeyRing>,
     webhook: &WebhookRecord,
 ) -> anyhow::Result<Value> {
     let id = webhook.described.id;
     let waiting = waiting::of(broker, &[id]).await;
-    let mut shown = shown(webhook, waiting[0]);
+    let mut shown = shown(webhook, waiting[0], keys);
     shown["oldest_waiting_at"] = json!(store.oldest_waiting(id).await?);
     Ok(shown)
 }
 
 /// A webhook as the API tells it.
-pub(super) fn shown(webhook: &WebhookRecord, waiting: Option<u32>) -> Value {
+pub(super) fn shown(webhook: &WebhookRecord, waiting: Option<u32>, keys: Option<&KeyRing>) -> Value {
     let described = &webhook.described;
     let disabled = webhook.disabled_reason.map(
         |reason| json!({ "reason": reason, "at": webhook.disabled_at, "outcome": webhook.disabled_outcome }),
@@ -44,7 +48,8 @@ pub(super) fn shown(webhook: &WebhookRecord, waiting: Option<u32>) -> Value {
         "description": described.description,
         "url": described.url,
         "rules": described.rules,
-        "headers": described.headers,
+        "headers": headers(described, keys),
+        "http2": described.http2,
         "timeout_ms": described.timeout.as_millis() as u64,
         "max_in_flight": described.max_in_flight,
         "disable_policy": described.disable_policy,
@@ -60,6 +65,13 @@ pub(super) fn shown(webhook: &WebhookRecord, waiting: Option<u32>) -> Value {
         "created_at": webhook.created_at,
         "updated_at": webhook.updated_at,
     })
+}
+
+/// Headers by name, with their values if they open.
+fn headers(webhook: &NewWebhook, keys: Option<&KeyRing>) -> BTreeMap<String, Option<String>> {
+    let opened = keys.and_then(|keys| keys.open_headers(&webhook.headers, webhook.id).ok());
+    let value = |name: &String| opened.as_ref().and_then(|values| values.get(name).cloned());
+    webhook.headers.names.iter().map(|name| (name.clone(), value(name))).collect()
 }
 
 /// One webhook, with its secret if it is told.
