@@ -54,7 +54,7 @@ async fn webhooks_are_told_the_same_over_the_api_as_from_the_database() {
     let shell = Shell::at(&api, ADMIN_TOKEN);
     let add = "webhook add --url http://127.0.0.1:9/a --name Orders --event-types todo.*,a.b --companies c1 \
                --header x-tenant=c1 --metadata team=blue --contact ops@example.com --timeout 2s \
-               --max-in-flight 3 --disable-policy failing --description About";
+               --max-in-flight 3 --http2 --disable-policy failing --description About";
 
     let over_api = shell.json(add).await;
     let from_database = app.run(&add.split_whitespace().chain(["--json"]).collect::<Vec<_>>()).await.json();

@@ -14,7 +14,7 @@ async fn a_webhook_that_is_made_gets_events_with_its_own_headers() {
     let input = json!({
         "name": "orders", "description": "two\nlines", "url": receiver.url("/hook"),
         "rules": [{ "event_types": ["order.*"], "pattern": { "data": { "n": [{ "numeric": [">", 1.50] }] } } }, { "event_types": ["todo.*"] }],
-        "headers": { "X-Key": "abc", "authorization": "Bearer x" }, "timeout_ms": 5000, "max_in_flight": 3,
+        "headers": { "X-Key": "abc", "authorization": "Bearer x" }, "http2": true, "timeout_ms": 5000, "max_in_flight": 3,
         "disable_policy": "failing", "metadata": { "team": "blue" }, "contact": "ops@example.com"
     });
     let body = input.to_string().replace("1.5", "1.50");

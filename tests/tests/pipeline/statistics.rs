@@ -77,6 +77,7 @@ fn entries(number: i64, webhooks: &[WebhookId], base: Timestamp) -> Vec<Entry> {
             duration: Duration::from_millis(100),
             outcome: if is_good { Outcome::Accepted { status: 200 } } else { timeout },
             phases: Phases::default(),
+            address: None,
             response_headers: Vec::new(),
             response_body: String::new(),
             consequence: if is_good { Consequence::Succeed } else { Consequence::Retry(at + 5.seconds()) },
