@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use jiff::Timestamp;
 use posthorn_broker::{Broker, BrokerError, DeliveryHeaders, Names, Publisher, Session, Viewer};
-use posthorn_domain::{id::WebhookId, told::told};
+use posthorn_domain::{
+    id::{EventRef, WebhookId},
+    told::told,
+};
 use posthorn_proto::v1;
 use tokio::{
     sync::{Mutex, OnceCell, watch},
@@ -88,13 +91,13 @@ impl Line {
     pub(crate) async fn deliver(
         &self,
         webhook: WebhookId,
-        event_id: &str,
+        event: EventRef,
         message: Bytes,
         received_at: Timestamp,
     ) -> Result<(), Problem> {
         let Some(Open { publisher, .. }) = self.open.borrow().clone() else { return Err(unavailable()) };
         let headers = DeliveryHeaders { received_at: Some(received_at), ..DeliveryHeaders::default() };
-        let delivery = self.names.delivery(webhook, event_id, message, &headers);
+        let delivery = self.names.delivery(webhook, event, message, &headers);
         let publishing = async { publisher.publish(delivery).await?.wait().await };
         match timeout(CONFIRM_TIMEOUT, publishing).await {
             Ok(confirmed) => Ok(confirmed?),

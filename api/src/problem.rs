@@ -41,7 +41,7 @@ pub(crate) struct Wrong {
     /// JSON Pointer (RFC 6901) to the place in the body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pointer: Option<String>,
-    /// The name of the query parameter.
+    /// The name of the parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parameter: Option<String>,
     /// A stable name of what is wrong.
@@ -70,6 +70,8 @@ pub(crate) enum Kind {
     MethodNotAllowed,
     /// The state of the thing forbids it.
     Conflict,
+    /// The name is that of several things.
+    Ambiguous,
     /// The Idempotency-Key's first request runs.
     KeyInUse,
     /// The thing was changed meanwhile.
@@ -92,7 +94,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::BadParameters,
         Self::Unauthenticated,
@@ -100,6 +102,7 @@ impl Kind {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
+        Self::Ambiguous,
         Self::KeyInUse,
         Self::Changed,
         Self::TooLarge,
@@ -125,6 +128,7 @@ impl Kind {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method")
             }
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "The state forbids it"),
+            Self::Ambiguous => (StatusCode::CONFLICT, "ambiguous", "The name is that of several"),
             Self::KeyInUse => (StatusCode::CONFLICT, "idempotency-key-in-use", "The same request was begun"),
             Self::Changed => (StatusCode::PRECONDITION_FAILED, "changed", "It was changed meanwhile"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
@@ -178,6 +182,11 @@ impl Problem {
         Self { errors, ..Self::new(Kind::BadParameters, detail) }
     }
 
+    /// The name is that of several things, these.
+    pub(crate) fn ambiguous(detail: impl Into<String>, things: Vec<Wrong>) -> Self {
+        Self { errors: things, ..Self::new(Kind::Ambiguous, detail) }
+    }
+
     /// There is no such thing, or none that the token may see.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(Kind::NotFound, format!("there is no such {what}"))
@@ -201,7 +210,7 @@ impl Wrong {
         Self { pointer, parameter: None, code, detail: detail.into(), value: None }
     }
 
-    /// A parameter of the query.
+    /// A parameter of the path or the query.
     pub(crate) fn parameter(name: &str, code: &str, detail: impl Into<String>) -> Self {
         let (parameter, code) = (Some(name.to_owned()), code.to_owned());
         Self { pointer: None, parameter, code, detail: detail.into(), value: None }

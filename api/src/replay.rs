@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use posthorn_domain::{event::Event, rule::Rule, told::told, webhook::State};
+use posthorn_domain::{event::Event, id::EventRef, rule::Rule, told::told, webhook::State};
 use posthorn_store::{Candidate, Progress, ReplayRecord, StoreError, Version, WebhookRecord};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -164,7 +164,7 @@ async fn publish(api: &Api, webhook: &WebhookRecord, candidate: &Candidate) -> R
     // What is wanted comes with its bytes.
     let Some(message) = candidate.message.clone() else { return Ok(()) };
     let place = &candidate.place;
-    api.line.deliver(webhook.described.id, &place.id, message, place.at).await
+    api.line.deliver(webhook.described.id, EventRef(place.id), message, place.at).await
 }
 
 #[cfg(test)]
@@ -213,7 +213,7 @@ mod tests {
             ..v1::Event::default()
         };
         Candidate {
-            place: Place { at: at(second), id: event.id.clone() },
+            place: Place { at: at(second), id: EventRef::new("", &event.id).0 },
             event_type: event.r#type.clone(),
             company_id: String::new(),
             message: Some(event.encode_to_vec().into()),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Version, header::CONTENT_LENGTH};
 use jiff::Timestamp;
-use posthorn_domain::{signature, trace_context::TraceContext};
+use posthorn_domain::{id::EventRef, signature, trace_context::TraceContext};
 
 use crate::target::{Endpoint, Target};
 
@@ -11,8 +11,8 @@ const USER_AGENT: &str = concat!("Posthorn/", env!("CARGO_PKG_VERSION"));
 
 /// What to send.
 pub struct Request<'a> {
-    /// The `webhook-id`.
-    pub event_id: &'a str,
+    /// The event: its reference is the `webhook-id`.
+    pub event: EventRef,
     /// What is posted.
     pub body: Bytes,
     /// Counted from 1.
@@ -26,6 +26,7 @@ pub(crate) struct Signed<'a> {
     target: &'a Target,
     endpoint: &'a Endpoint,
     request: &'a Request<'a>,
+    webhook_id: String,
     timestamp: String,
     attempt: String,
     signature: String,
@@ -36,13 +37,15 @@ impl<'a> Signed<'a> {
         let now = Timestamp::now();
         let timestamp = now.as_second();
         let secrets = target.live_secrets(now);
+        let webhook_id = request.event.to_string();
         Self {
             target,
             endpoint,
             request,
             timestamp: timestamp.to_string(),
             attempt: request.attempt.to_string(),
-            signature: signature::header(secrets, request.event_id, timestamp, &request.body),
+            signature: signature::header(secrets, &webhook_id, timestamp, &request.body),
+            webhook_id,
         }
     }
 
@@ -88,7 +91,7 @@ impl<'a> Signed<'a> {
             ("user-agent", USER_AGENT),
             ("content-type", "application/json"),
             ("accept-encoding", "identity"),
-            ("webhook-id", self.request.event_id),
+            ("webhook-id", &self.webhook_id),
             ("webhook-timestamp", &self.timestamp),
             ("webhook-signature", &self.signature),
             ("posthorn-attempt", &self.attempt),

@@ -52,6 +52,12 @@ pub(crate) fn id(run: u32, number: u64) -> String {
     format!("{run}-{number}")
 }
 
+/// The id of the event in a request's body, as Posthorn writes it.
+pub(crate) fn id_in(body: &[u8]) -> Option<&str> {
+    let id = body.strip_prefix(b"{\"id\":\"")?.split(|byte| *byte == b'"').next()?;
+    std::str::from_utf8(id).ok()
+}
+
 /// The run and the number in an id.
 pub(crate) fn read_id(id: &str) -> Option<(u32, u64)> {
     let (run, number) = id.split_once('-')?;

@@ -14,7 +14,7 @@ use lapin::{
 };
 use posthorn_domain::{
     event::Rejection,
-    id::WebhookId,
+    id::{EventRef, WebhookId},
     journal::{Entry, Rejected},
     trace_context::TraceContext,
 };
@@ -156,11 +156,11 @@ impl Names {
     pub fn delivery(
         &self,
         webhook: WebhookId,
-        event_id: &str,
-        event: Bytes,
+        event: EventRef,
+        message: Bytes,
         headers: &DeliveryHeaders,
     ) -> Publication {
-        self.publication(self.deliveries(), webhook, event_id, event, headers)
+        self.publication(self.deliveries(), webhook, event, message, headers)
     }
 
     /// A delivery that comes to its webhook's queue after a delay.
@@ -168,11 +168,11 @@ impl Names {
         &self,
         delay: Duration,
         webhook: WebhookId,
-        event_id: &str,
-        event: Bytes,
+        event: EventRef,
+        message: Bytes,
         headers: &DeliveryHeaders,
     ) -> Publication {
-        self.publication(self.retry(delay), webhook, event_id, event, headers)
+        self.publication(self.retry(delay), webhook, event, message, headers)
     }
 
     /// One of our own events, for the router.
@@ -222,18 +222,16 @@ impl Names {
         &self,
         exchange: String,
         webhook: WebhookId,
-        event_id: &str,
+        event: EventRef,
         body: Bytes,
         headers: &DeliveryHeaders,
     ) -> Publication {
-        let mut properties = BasicProperties::default()
+        let properties = BasicProperties::default()
             .with_delivery_mode(2)
             .with_content_type(CONTENT_TYPE.into())
             .with_type(EVENT_TYPE.into())
+            .with_message_id(event.to_string().into())
             .with_headers(headers.write());
-        if let Ok(id) = ShortString::try_new(event_id) {
-            properties = properties.with_message_id(id);
-        }
         Publication {
             exchange: exchange.into(),
             routing_key: webhook.to_string().into(),

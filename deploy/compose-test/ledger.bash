@@ -37,7 +37,7 @@ everything_arrived() {
 query() { compose exec -T -e PGPASSWORD="$(<"$state/secrets/postgres_password")" postgres psql -X -q -A -t -h 127.0.0.1 -U posthorn -d posthorn -c "$1" </dev/null; }
 
 everything_is_recorded() {
-    (($(query "SELECT count(DISTINCT (event_id, webhook_id)) FROM attempts WHERE outcome = 'accepted'") >= events * webhooks))
+    (($(query "SELECT count(DISTINCT (event_ref, webhook_id)) FROM attempts WHERE outcome = 'accepted'") >= events * webhooks))
 }
 
 # Balances the books; fails if anything is missing.
@@ -45,8 +45,8 @@ balance() {
     local missing requests pairs recorded_events recorded_pairs
     missing=$(comm -23 <(expected) <(received | sort -u) | tee "$state/missing" | wc -l)
     read -r requests pairs < <(count_received)
-    recorded_events=$(query 'SELECT count(DISTINCT id) FROM events')
-    recorded_pairs=$(query "SELECT count(DISTINCT (event_id, webhook_id)) FROM attempts WHERE outcome = 'accepted'")
+    recorded_events=$(query 'SELECT count(DISTINCT ref) FROM events')
+    recorded_pairs=$(query "SELECT count(DISTINCT (event_ref, webhook_id)) FROM attempts WHERE outcome = 'accepted'")
     heading "Ledger"
     cat <<END
 events published and confirmed      $events

@@ -28,11 +28,11 @@ GRANT SELECT ON webhooks, webhook_secrets TO posthorn_dispatcher;
 -- Whoever manages webhooks, and looks at what happened: the API, and the command `posthorn webhook`.
 GRANT SELECT, INSERT, UPDATE, DELETE ON webhooks, webhook_secrets TO posthorn_api;
 GRANT USAGE ON SEQUENCE webhook_revision TO posthorn_api;
-GRANT SELECT ON webhook_health, events, attempts, dropped_deliveries TO posthorn_api;
+GRANT SELECT ON webhook_health, events, event_conflicts, attempts, dropped_deliveries TO posthorn_api;
 GRANT SELECT, UPDATE ON rejected_events TO posthorn_api;
 -- Triggers write these with every change.
 GRANT INSERT ON audit_log, notifications TO posthorn_api;
-GRANT SELECT, INSERT, UPDATE ON webhook_versions TO posthorn_api;
+GRANT SELECT, INSERT, UPDATE ON webhook_versions, notification_sequences TO posthorn_api;
 -- Tokens, requests that are done once, replays, the catalogue, statistics, and who changed what.
 GRANT SELECT, INSERT, UPDATE, DELETE ON tokens, idempotency_keys, replays, event_types, companies, projects
     TO posthorn_api;

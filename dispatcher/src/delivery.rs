@@ -189,7 +189,7 @@ impl Line {
             let names = self.session.names();
             let publish = async || {
                 let message = letter.message.clone();
-                let again = names.delayed(*delay, target.id, &letter.event_id, message, headers);
+                let again = names.delayed(*delay, target.id, letter.event, message, headers);
                 self.publisher.publish(again).await?.wait().await
             };
             made.is_again_safe.get_or_try_init(publish).await?;
@@ -214,7 +214,7 @@ impl Line {
             return receipt.give_back().await;
         }
         let names = self.session.names();
-        let publication = names.delivery(id, &letter.event_id, letter.message.clone(), &headers);
+        let publication = names.delivery(id, letter.event, letter.message.clone(), &headers);
         let publishing = async { self.publisher.publish(publication).await?.wait().await };
         // An error means that the session has ended, and the whole round comes back.
         if publishing.await.is_ok() {
@@ -273,9 +273,9 @@ impl Dispatcher {
         metrics::attempt_finished(&answer.outcome, duration);
         metrics::sent(&answer);
         metrics::step_taken(step, delivery.headers.published_at.or(delivery.headers.received_at));
-        let event_id = &delivery.letter.event_id;
+        let letter = &delivery.letter;
         tracing::debug!(
-            event.id = event_id, webhook.id = %target.id, attempt = position.attempt, outcome = ?answer.outcome,
+            event = %letter.event, webhook.id = %target.id, attempt = position.attempt, outcome = ?answer.outcome,
             ?step, duration_ms = duration.as_millis() as u64, "made an attempt"
         );
         let next_attempt = if ours { position.attempt } else { position.attempt + 1 };
@@ -285,9 +285,10 @@ impl Dispatcher {
         };
         let entry = Attempted {
             id: Uuid::now_v7(),
-            event_id: event_id.clone(),
-            event_type: delivery.letter.event_type.clone(),
-            company_id: delivery.letter.company_id.clone(),
+            event_id: letter.event_id.clone(),
+            event_type: letter.event_type.clone(),
+            company_id: letter.company_id.clone(),
+            digest: letter.digest,
             webhook_id: target.id,
             epoch: target.epoch,
             attempt: position.attempt,
@@ -309,14 +310,19 @@ impl Dispatcher {
             return Answer::none(Outcome::Interrupted);
         }
         let _running = metrics::attempt_started();
-        let event_id = &delivery.letter.event_id;
+        let letter = &delivery.letter;
         let parent = delivery.headers.trace.as_ref();
-        let told =
-            posthorn_trace::Attempt { event_id, webhook_id: target.id, number: attempt, host: target.host() };
+        let told = posthorn_trace::Attempt {
+            event: letter.event,
+            event_id: &letter.event_id,
+            webhook_id: target.id,
+            number: attempt,
+            host: target.host(),
+        };
         let span = posthorn_trace::attempt(told, parent);
         let own = span.as_ref().and_then(Span::context);
-        let body = delivery.letter.body.clone();
-        let request = Request { event_id, body, attempt, trace: own.as_ref().or(parent) };
+        let (event, body) = (letter.event, letter.body.clone());
+        let request = Request { event, body, attempt, trace: own.as_ref().or(parent) };
         let mut sending = pin!(self.receivers.send(target, request));
         let answer = match timeout(PROMPT, &mut sending).await {
             Ok(answer) => answer,
@@ -335,7 +341,8 @@ impl Dispatcher {
 }
 
 fn key(target: &Target, delivery: &Delivery, position: Position) -> Key {
-    (delivery.letter.event_id.clone(), target.id, target.epoch, position.attempt)
+    let Letter { event, digest, .. } = *delivery.letter;
+    Key { event, digest, webhook_id: target.id, epoch: target.epoch, attempt: position.attempt }
 }
 
 /// A retry of an earlier epoch starts afresh.

@@ -2,10 +2,16 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use posthorn_domain::event::{Event, Rejection};
+use posthorn_domain::{
+    event::{ContentDigest, Event, Rejection},
+    id::EventRef,
+};
 
 /// An event, with the body that all its webhooks receive.
 pub(crate) struct Letter {
+    pub(crate) event: EventRef,
+    /// Tells it from other content that came with the same id.
+    pub(crate) digest: ContentDigest,
     pub(crate) event_id: String,
     pub(crate) event_type: String,
     pub(crate) company_id: String,
@@ -19,8 +25,8 @@ impl Letter {
     /// Reads an event that the router has let through.
     pub(crate) fn read(message: Bytes, received_at: Timestamp) -> Result<Self, Rejection> {
         let event = Event::decode(&message, usize::MAX)?;
-        let body = event.body(received_at).into();
+        let (body, digest, event_ref) = (event.body(received_at).into(), event.digest(), event.event_ref());
         let Event { id: event_id, event_type, company_id, .. } = event;
-        Ok(Self { event_id, event_type, company_id, message, body })
+        Ok(Self { event: event_ref, digest, event_id, event_type, company_id, message, body })
     }
 }

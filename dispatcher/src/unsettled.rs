@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use posthorn_domain::id::WebhookId;
+use posthorn_domain::{
+    event::ContentDigest,
+    id::{EventRef, WebhookId},
+};
 use tokio::sync::OnceCell;
 
 use crate::delivery::Made;
@@ -20,8 +23,16 @@ const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
 /// The most attempts that are remembered; beyond it the oldest are forgotten.
 const MOST: usize = 100_000;
 
-/// Which attempt: of which event and webhook, in which epoch, and its number.
-pub(crate) type Key = (String, WebhookId, u32, u32);
+/// Which attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) event: EventRef,
+    /// Two contents that came with one id are two deliveries.
+    pub(crate) digest: ContentDigest,
+    pub(crate) webhook_id: WebhookId,
+    pub(crate) epoch: u32,
+    pub(crate) attempt: u32,
+}
 
 /// What an attempt has come to, once it is known.
 pub(crate) type Cell = Arc<OnceCell<Made>>;
@@ -47,7 +58,7 @@ impl Unsettled {
             attempts.clear();
         }
         let cell = Cell::default();
-        attempts.insert(key.clone(), (cell.clone(), now));
+        attempts.insert(*key, (cell.clone(), now));
         cell
     }
 

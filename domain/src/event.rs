@@ -3,17 +3,18 @@
 //! Reading takes one scan of the data and builds nothing from it. What does not pass becomes a
 //! [`Rejection`] that names the field at fault.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter, tz::TimeZone};
 use posthorn_proto::v1::{self, event::Data};
 use prost::Message;
 use serde::{Deserialize, de::IgnoredAny};
+use uuid::Uuid;
 
 use crate::{
     event_type::{is_event_type, is_reserved},
-    id::WebhookId,
+    id::{EventRef, WebhookId, digest},
 };
 
 mod structure;
@@ -24,7 +25,7 @@ pub const LONGEST_ID: usize = 255;
 /// Something that happened. See `proto/posthorn/v1/event.proto` for the fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// Unique; the `webhook-id` that receivers see.
+    /// Unique within its company.
     pub id: String,
     /// Such as `todo.created`.
     pub event_type: String,
@@ -35,6 +36,17 @@ pub struct Event {
     /// When it happened, if the producer said so.
     pub occurred_at: Option<Timestamp>,
     data: Data,
+}
+
+/// What tells an event's content from another that came with the same id: 128 bits of SHA-256 over
+/// what receivers see of it. Two messages that read alike have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentDigest(pub Uuid);
+
+impl fmt::Display for ContentDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
 }
 
 /// What is read of the data of Posthorn's own events.
@@ -92,6 +104,20 @@ impl Event {
             occurred_at,
             data,
         })
+    }
+
+    /// What names it among the events of all companies.
+    pub fn event_ref(&self) -> EventRef {
+        EventRef::new(&self.company_id, &self.id)
+    }
+
+    /// What tells its content from another that came with the same id. The time of arrival, which
+    /// stands in for a missing `occurred_at`, is no part of it: a repetition has the same.
+    pub fn digest(&self) -> ContentDigest {
+        let time = self.occurred_at.map(rfc3339_millis).unwrap_or_default();
+        let parts = [&self.event_type, &self.project_id, &time].map(|part| part.as_bytes());
+        let [event_type, project, time] = parts;
+        ContentDigest(digest([event_type, project, time, self.data().as_bytes()]))
     }
 
     /// The webhook that one of Posthorn's own events is about.
@@ -161,7 +187,7 @@ const NO_DATA: &str = "is missing: set `json` to a JSON object, {} if there is n
 
 fn check_id(id: &str) -> Result<(), Rejection> {
     if id.is_empty() {
-        return refuse("id", "is empty: every event needs a unique id");
+        return refuse("id", "is empty: every event needs an id that is unique within its company");
     }
     if id.len() > LONGEST_ID {
         return refuse("id", format!("is {} bytes, more than {LONGEST_ID}", id.len()));

@@ -9,7 +9,8 @@ use prost::Message;
 use uuid::Uuid;
 
 use crate::{
-    id::WebhookId,
+    event::ContentDigest,
+    id::{EventRef, WebhookId},
     outcome::{Outcome, Phases},
     time,
 };
@@ -66,12 +67,14 @@ pub struct Rejected {
 pub struct Attempted {
     /// Given by the dispatcher: a redelivered batch changes nothing.
     pub id: Uuid,
-    /// The event.
+    /// The event's id.
     pub event_id: String,
     /// Its type.
     pub event_type: String,
     /// Its company.
     pub company_id: String,
+    /// Which content was sent, should two have come with one id.
+    pub digest: ContentDigest,
     /// The webhook.
     pub webhook_id: WebhookId,
     /// The webhook's epoch.
@@ -114,8 +117,10 @@ pub enum Consequence {
 /// A delivery's webhook is gone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dropped {
-    /// The event.
+    /// The event's id.
     pub event_id: String,
+    /// Its company.
+    pub company_id: String,
     /// The webhook that was.
     pub webhook_id: WebhookId,
     /// When the router dropped it.
@@ -128,6 +133,20 @@ pub struct Dropped {
 #[derive(Debug, thiserror::Error)]
 #[error("not a journal batch: {0}")]
 pub struct BadBatch(String);
+
+impl Attempted {
+    /// The event.
+    pub fn event_ref(&self) -> EventRef {
+        EventRef::new(&self.company_id, &self.event_id)
+    }
+}
+
+impl Dropped {
+    /// The event.
+    pub fn event_ref(&self) -> EventRef {
+        EventRef::new(&self.company_id, &self.event_id)
+    }
+}
 
 impl Entry {
     /// About how many bytes it takes on the wire.

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     event::rfc3339_millis,
-    id::WebhookId,
+    id::{EventRef, WebhookId},
     rule::Rule,
     time,
     webhook::{DisabledReason, words},
@@ -41,6 +41,8 @@ pub struct Notification {
     pub happened_at: Timestamp,
     /// To which webhook.
     pub webhook_id: WebhookId,
+    /// Its place among all notifications about the webhook, counted from 1.
+    pub sequence: u64,
     /// What people call it.
     pub name: String,
     /// Its URL.
@@ -66,7 +68,9 @@ pub struct LastOutcome {
     pub unreachable_class: Option<String>,
     /// The same in words.
     pub error: Option<String>,
-    /// The event.
+    /// The event: its `webhook-id`.
+    pub event_ref: EventRef,
+    /// Its producer's id.
     pub event_id: String,
     /// Which attempt it was.
     pub attempt: u32,
@@ -77,6 +81,7 @@ pub struct LastOutcome {
 
 #[derive(Serialize)]
 struct Body<'n> {
+    sequence: u64,
     webhook: Subject<'n>,
     epoch: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,14 +100,20 @@ struct Subject<'n> {
 impl Notification {
     /// The id of its event: always the same, however often it is published.
     pub fn event_id(&self) -> String {
-        let Self { kind, webhook_id, epoch, happened_at, .. } = self;
-        format!("webhook_{kind}_{webhook_id}_{epoch}_{}", happened_at.as_millisecond())
+        let Self { kind, webhook_id, sequence, .. } = self;
+        format!("webhook_{kind}_{webhook_id}_{sequence}")
     }
 
     /// Its event. It belongs to a company if the webhook does.
     pub fn event(&self) -> v1::Event {
         let webhook = Subject { id: self.webhook_id, name: &self.name, url: self.shown_url() };
-        let body = Body { webhook, epoch: self.epoch, reason: self.reason, outcome: self.outcome.as_ref() };
+        let body = Body {
+            sequence: self.sequence,
+            webhook,
+            epoch: self.epoch,
+            reason: self.reason,
+            outcome: self.outcome.as_ref(),
+        };
         let json = serde_json::to_vec(&body).expect("texts and numbers always serialize into memory");
         v1::Event {
             id: self.event_id(),

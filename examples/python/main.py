@@ -70,8 +70,8 @@ class Handler(BaseHTTPRequestHandler):
             event = self.server.webhook.verify(body, dict(self.headers))
         except WebhookVerificationError:
             return self.answer(401)
-        if event["id"] not in self.server.seen:
-            self.server.seen.add(event["id"])
+        if self.headers["webhook-id"] not in self.server.seen:
+            self.server.seen.add(self.headers["webhook-id"])
             self.server.events.put(event)
         self.answer(204)
 

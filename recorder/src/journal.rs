@@ -156,9 +156,14 @@ fn is_recordable(entries: &[Entry]) -> bool {
 
 fn tell(recorded: Recorded, entries: &[Entry]) {
     metrics::recorded(entries);
-    for Disabled { webhook_id, reason, event_id } in recorded.disabled {
+    for Disabled { webhook_id, reason, event } in recorded.disabled {
         metrics::webhook_disabled(reason);
-        tracing::warn!(webhook.id = %webhook_id, event.id = event_id, "disabled a webhook ({reason})");
+        tracing::warn!(webhook.id = %webhook_id, event = %event, "disabled a webhook ({reason})");
+    }
+    if let Some(event) = recorded.conflicts.first() {
+        let conflicts = recorded.conflicts.len();
+        metrics::conflicted(conflicts);
+        tracing::warn!(event = %event, conflicts, "an event came with the id of another and other content");
     }
 }
 

@@ -19,6 +19,10 @@ pub(crate) fn describe() {
         "For how long the oldest retry that is due has not been made"
     );
     describe_histogram!("posthorn_transaction_entries", Unit::Count, "Journal entries in a transaction");
+    describe_counter!(
+        "posthorn_event_conflicts_total",
+        "Events that came with the id of another one of their company and other content"
+    );
     describe_counter!("posthorn_notifications_total", "Notifications published as events, by kind");
     describe_counter!("posthorn_mails_total", "Mails about webhooks, by what the server said");
     describe_counter!("posthorn_webhooks_disabled_total", "Webhooks that were disabled, by reason");
@@ -37,6 +41,10 @@ pub(crate) fn recorded(entries: &[Entry]) {
 
 pub(crate) fn oldest_retry(overdue: Duration) {
     gauge!("posthorn_retry_overdue_seconds").set(overdue.as_secs_f64());
+}
+
+pub(crate) fn conflicted(conflicts: usize) {
+    counter!("posthorn_event_conflicts_total").increment(conflicts as u64);
 }
 
 pub(crate) fn webhook_disabled(reason: DisabledReason) {

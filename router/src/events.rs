@@ -123,10 +123,7 @@ impl Routing {
         publishers: Option<TraceContext>,
         webhooks: usize,
     ) -> Option<TraceContext> {
-        let Some(mut span) = posthorn_trace::routing(&event.id, &event.event_type, publishers.as_ref())
-        else {
-            return publishers;
-        };
+        let Some(mut span) = posthorn_trace::routing(event, publishers.as_ref()) else { return publishers };
         span.wanted_by(webhooks);
         let trace = span.context();
         self.spans.push(span);

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use posthorn_broker::{BrokerError, Journal, Message, Publisher, Received, Session};
 use posthorn_domain::{
-    event::Rejection,
+    event::{Event, Rejection},
     id::WebhookId,
     journal::{Dropped, Entry},
     told::told,
@@ -80,16 +80,22 @@ async fn care(
     let Some(id) = message.webhook_id() else {
         return journal.write(unaddressed(message)).await.map_err(told);
     };
+    let event = match Event::decode(&message.body, usize::MAX) {
+        Ok(event) => event,
+        // Somebody else has published to our exchange: the router lets only events through.
+        Err(rejection) => return journal.write(message.rejected(rejection)).await.map_err(told),
+    };
     if exists(&directory, id).await? {
         sleep(BEFORE_DECLARING).await;
         session.declare_webhook(id).await.map_err(told)?;
-        let delivery = session.names().delivery(id, &message.message_id, message.body, &message.headers);
+        let delivery = session.names().delivery(id, event.event_ref(), message.body, &message.headers);
         publisher.publish(delivery).await.map_err(told)?.wait().await.map_err(told)?;
         metrics::orphan_adopted();
     } else {
-        journal.write(dropped(id, &message)).await.map_err(told)?;
+        let event_ref = event.event_ref();
+        journal.write(dropped(id, event)).await.map_err(told)?;
         metrics::orphan_dropped();
-        tracing::info!(webhook.id = %id, event.id = message.message_id, "dropped a delivery: its webhook is gone");
+        tracing::info!(webhook.id = %id, event = %event_ref, "dropped a delivery: its webhook is gone");
     }
     Ok(())
 }
@@ -106,10 +112,10 @@ async fn exists(directory: &Directory, id: WebhookId) -> Result<bool, String> {
     Ok(directory.knows(id))
 }
 
-fn dropped(webhook_id: WebhookId, message: &Message) -> Entry {
+fn dropped(webhook_id: WebhookId, event: Event) -> Entry {
     let reason = "the webhook was deleted".to_owned();
-    let event_id = message.message_id.clone();
-    Entry::Dropped(Dropped { event_id, webhook_id, dropped_at: Timestamp::now(), reason })
+    let Event { id: event_id, company_id, .. } = event;
+    Entry::Dropped(Dropped { event_id, company_id, webhook_id, dropped_at: Timestamp::now(), reason })
 }
 
 /// Somebody else has published to our exchange.

@@ -3,7 +3,11 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use posthorn_domain::{event_type::TypePattern, id::WebhookId};
+use posthorn_domain::{
+    event::ContentDigest,
+    event_type::TypePattern,
+    id::{EventRef, WebhookId},
+};
 use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
@@ -38,7 +42,11 @@ pub struct AttemptRecord {
     /// Its id.
     pub id: Uuid,
     /// The event.
+    pub event_ref: EventRef,
+    /// Its producer's id.
     pub event_id: String,
+    /// Which content of it was sent.
+    pub digest: ContentDigest,
     /// The event's type.
     pub event_type: String,
     /// The event's company.
@@ -80,13 +88,14 @@ pub struct AttemptRecord {
 }
 
 const COLUMNS: &str =
-    "id, event_id, event_type, company_id, webhook_id, epoch, attempt, started_on, started_at,
+    "id, event_ref, event_id, digest, event_type, company_id, webhook_id, epoch, attempt, started_on, started_at,
     duration_ms, dns_ms, connect_ms, first_byte_ms, outcome, status, unreachable_class, error,
     address, response_headers, response_body, step, next_attempt_at";
 
 /// That an attempt is its delivery's latest. Kept from becoming a join, which would read the whole table.
 const IS_LATEST: &str = "(SELECT EXISTS (SELECT FROM attempts later
-     WHERE later.event_id = scanned.event_id AND later.webhook_id = scanned.webhook_id
+     WHERE later.event_ref = scanned.event_ref AND later.webhook_id = scanned.webhook_id
+       AND later.digest = scanned.digest
        AND later.started_on >= scanned.started_on
        AND (later.started_at, later.id) > (scanned.started_at, scanned.id))) = false";
 
@@ -96,6 +105,7 @@ const LISTING: Listing = Listing {
     columns: COLUMNS,
     day: "started_on",
     time: "started_at",
+    id: "id",
 };
 
 impl Store {
@@ -126,36 +136,40 @@ impl Store {
         self.page(&LISTING, &conditions, limit, read).await
     }
 
-    /// All attempts of a delivery, the first first; of very many the latest.
+    /// All attempts of a delivery, of all contents of its event, the first first; of very many the latest.
     ///
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn attempts(
         &self,
-        event_id: &str,
+        event: EventRef,
         webhook: WebhookId,
     ) -> Result<Vec<AttemptRecord>, StoreError> {
         let query = format!(
-            "SELECT {COLUMNS} FROM attempts WHERE event_id = $1 AND webhook_id = $2
+            "SELECT {COLUMNS} FROM attempts WHERE event_ref = $1 AND webhook_id = $2
              ORDER BY started_at DESC, id DESC LIMIT {MOST_ATTEMPTS}"
         );
         let client = self.client().await?;
-        let rows = client.query(&query, &[&event_id, &webhook.0]).await;
+        let rows = client.query(&query, &[&event.0, &webhook.0]).await;
         let rows = rows.map_err(StoreError::query("look at the attempts"))?;
         Ok(rows.iter().rev().map(read).collect())
     }
 
-    /// The latest attempt of each of an event's deliveries.
+    /// The latest attempt of each delivery of one of an event's contents.
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn latest_attempts(&self, event_id: &str) -> Result<Vec<AttemptRecord>, StoreError> {
+    pub async fn latest_attempts(
+        &self,
+        event: EventRef,
+        content: ContentDigest,
+    ) -> Result<Vec<AttemptRecord>, StoreError> {
         let query = format!(
-            "SELECT DISTINCT ON (webhook_id) {COLUMNS} FROM attempts WHERE event_id = $1
+            "SELECT DISTINCT ON (webhook_id) {COLUMNS} FROM attempts WHERE event_ref = $1 AND digest = $2
              ORDER BY webhook_id, started_at DESC, id DESC"
         );
         let client = self.client().await?;
-        let rows = client.query(&query, &[&event_id]).await;
+        let rows = client.query(&query, &[&event.0, &content.0]).await;
         Ok(rows.map_err(StoreError::query("look at the attempts"))?.iter().map(read).collect())
     }
 
@@ -169,14 +183,15 @@ impl Store {
         let query = format!(
             "SELECT least(
                  (SELECT min(received_at) FROM
-                     (SELECT id, received_on, received_at, webhook_ids FROM events
-                      ORDER BY received_at DESC, id DESC LIMIT 1000) AS scanned
+                     (SELECT ref, digest, received_on, received_at, webhook_ids FROM events
+                      ORDER BY received_at DESC, ref DESC LIMIT 1000) AS scanned
                   WHERE $1 = ANY (webhook_ids)
                     AND (SELECT EXISTS (SELECT FROM attempts
-                                        WHERE event_id = scanned.id AND webhook_id = $1
+                                        WHERE event_ref = scanned.ref AND webhook_id = $1
+                                          AND attempts.digest = scanned.digest
                                           AND started_on >= scanned.received_on)) = false),
                  (SELECT min(started_at) FROM
-                     (SELECT event_id, webhook_id, started_on, started_at, id, step FROM attempts
+                     (SELECT event_ref, digest, webhook_id, started_on, started_at, id, step FROM attempts
                       WHERE webhook_id = $1 AND outcome <> 'accepted'
                       ORDER BY started_at DESC, id DESC LIMIT 500) AS scanned
                   WHERE step = 'retry' AND {IS_LATEST}))"
@@ -191,7 +206,9 @@ fn read(row: &Row) -> AttemptRecord {
     let headers: Option<Json<Vec<(String, String)>>> = row.get("response_headers");
     AttemptRecord {
         id: row.get("id"),
+        event_ref: EventRef(row.get("event_ref")),
         event_id: row.get("event_id"),
+        digest: ContentDigest(row.get("digest")),
         event_type: row.get("event_type"),
         company_id: row.get("company_id"),
         webhook_id: WebhookId(row.get("webhook_id")),

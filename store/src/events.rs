@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use posthorn_domain::{event_type::TypePattern, id::WebhookId};
+use posthorn_domain::{
+    event::ContentDigest,
+    event_type::TypePattern,
+    id::{EventRef, WebhookId},
+};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -13,9 +17,14 @@ use crate::{
     page::{Listing, Page, Place},
 };
 
+/// The most events of one id that are told apart.
+const MOST_NAMESAKES: i64 = 20;
+
 /// Which events are asked for.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
+    /// Only those with this id of their producer's, or this reference.
+    pub id: Option<String>,
     /// Only of these types.
     pub event_type: Option<TypePattern>,
     /// Only of this company.
@@ -33,7 +42,9 @@ pub struct EventFilter {
 /// An event as lists show it.
 #[derive(Debug, Clone)]
 pub struct EventRow {
-    /// Its id.
+    /// What names it among the events of all companies.
+    pub event_ref: EventRef,
+    /// Its producer's id.
     pub id: String,
     /// When a router took it.
     pub received_at: Timestamp,
@@ -52,8 +63,12 @@ pub struct EventRow {
 /// An event with all that is kept of it.
 #[derive(Debug, Clone)]
 pub struct EventRecord {
-    /// Its id.
+    /// What names it among the events of all companies.
+    pub event_ref: EventRef,
+    /// Its producer's id.
     pub id: String,
+    /// What tells its content from others that came with the id.
+    pub digest: ContentDigest,
     /// When a router took it.
     pub received_at: Timestamp,
     /// Its company.
@@ -67,9 +82,10 @@ pub struct EventRecord {
 const LISTING: Listing = Listing {
     task: "list events",
     table: "events",
-    columns: "received_at, id, type, company_id, project_id, occurred_at, cardinality(webhook_ids) AS webhooks",
+    columns: "received_at, ref, id, type, company_id, project_id, occurred_at, cardinality(webhook_ids) AS webhooks",
     day: "received_on",
     time: "received_at",
+    id: "ref",
 };
 
 impl Store {
@@ -80,13 +96,21 @@ impl Store {
     pub async fn events(
         &self,
         filter: &EventFilter,
-        behind: Option<&Place<String>>,
+        behind: Option<&Place<Uuid>>,
         limit: usize,
-    ) -> Result<Page<EventRow, String>, StoreError> {
+    ) -> Result<Page<EventRow, Uuid>, StoreError> {
         let mut conditions = LISTING.between(filter.since, filter.until, behind);
         let only = filter.companies.as_ref().filter(|companies| companies.len() == 1);
         let company = filter.company.as_ref().or(only.map(|only| &only[0]));
         conditions.scan_if("company_id = {}", company.cloned());
+        let event_ref = filter.id.as_deref().and_then(|id| id.parse::<EventRef>().ok());
+        match event_ref {
+            Some(event_ref) => {
+                let (id, event_ref) = (conditions.value(filter.id.clone()), conditions.value(event_ref.0));
+                conditions.scan(format!("(id = {id} OR ref = {event_ref})"));
+            }
+            None => conditions.scan_if("id = {}", filter.id.clone()),
+        }
         conditions
             .filter_if("type LIKE {}", filter.event_type.as_ref().map(|pattern| like(pattern.as_str())));
         conditions.filter_if("project_id = {}", filter.project.clone());
@@ -94,27 +118,62 @@ impl Store {
         self.page(&LISTING, &conditions, limit, read_row).await
     }
 
-    /// One event. One that was published again on another day is there twice: the latest.
+    /// One event, as it was recorded first. One that was published again on another day is there twice:
+    /// its webhooks are those of both.
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn event(&self, id: &str) -> Result<Option<EventRecord>, StoreError> {
-        let query = "SELECT id, received_at, company_id, message, webhook_ids FROM events WHERE id = $1
-                     ORDER BY received_on DESC LIMIT 1";
+    pub async fn event(&self, event: EventRef) -> Result<Option<EventRecord>, StoreError> {
+        let query = "SELECT ref, id, digest, received_at, company_id, message,
+                            ARRAY(SELECT DISTINCT unnest(webhook_ids) FROM events AS same
+                                  WHERE same.ref = $1 AND same.digest = first.digest ORDER BY 1) AS webhook_ids
+                     FROM events AS first WHERE ref = $1 ORDER BY received_on LIMIT 1";
         let client = self.client().await?;
-        let row = client.query_opt(query, &[&id]).await.map_err(StoreError::query("look the event up"))?;
+        let row =
+            client.query_opt(query, &[&event.0]).await.map_err(StoreError::query("look the event up"))?;
         Ok(row.map(|row| EventRecord {
+            event_ref: EventRef(row.get("ref")),
             id: row.get("id"),
+            digest: ContentDigest(row.get("digest")),
             received_at: row.get("received_at"),
             company_id: row.get("company_id"),
             message: row.get::<_, Vec<u8>>("message").into(),
             webhook_ids: row.get::<_, Vec<Uuid>>("webhook_ids").into_iter().map(WebhookId).collect(),
         }))
     }
+
+    /// The events that have this id of their producer's, each with its company, of these companies or of
+    /// all; at most 20.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn events_called(
+        &self,
+        id: &str,
+        companies: Option<&[String]>,
+    ) -> Result<Vec<(EventRef, String)>, StoreError> {
+        let select = |condition: &str| {
+            format!(
+                "SELECT DISTINCT company_id, ref FROM events WHERE {condition}
+                 ORDER BY company_id LIMIT {MOST_NAMESAKES}"
+            )
+        };
+        let client = self.client().await?;
+        let found = match companies {
+            None => client.query(&select("id = $1"), &[&id]).await,
+            Some(companies) => {
+                let refs: Vec<_> = companies.iter().map(|company| EventRef::new(company, id).0).collect();
+                client.query(&select("ref = ANY ($1)"), &[&refs]).await
+            }
+        };
+        let found = found.map_err(StoreError::query("look the event up"))?;
+        Ok(found.iter().map(|row| (EventRef(row.get(1)), row.get(0))).collect())
+    }
 }
 
 fn read_row(row: &Row) -> EventRow {
     EventRow {
+        event_ref: EventRef(row.get("ref")),
         id: row.get("id"),
         received_at: row.get("received_at"),
         event_type: row.get("type"),

@@ -120,7 +120,8 @@ impl Janitor<'_> {
     /// If the database refuses or is gone.
     pub async fn forget_webhook(&self, id: WebhookId) -> Result<(), StoreError> {
         let task = StoreError::query("forget a deleted webhook");
-        let delete = "WITH gone AS (DELETE FROM webhooks WHERE id = $1 AND state = 'deleted' RETURNING id)
+        let delete = "WITH gone AS (DELETE FROM webhooks WHERE id = $1 AND state = 'deleted' RETURNING id),
+                      numbers AS (DELETE FROM notification_sequences USING gone WHERE webhook_id = gone.id)
                       DELETE FROM webhook_health USING gone WHERE webhook_id = gone.id";
         self.client.execute(delete, &[&id.0]).await.map(|_| ()).map_err(task)
     }

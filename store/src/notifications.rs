@@ -89,6 +89,7 @@ fn notification(row: &Row) -> Option<Notification> {
         kind: row.get::<_, &str>("kind").parse().ok()?,
         happened_at: row.get("happened_at"),
         webhook_id: WebhookId(row.get("webhook_id")),
+        sequence: row.get::<_, i64>("sequence").unsigned_abs(),
         name: row.get("name"),
         url,
         // Of rules that cannot be read, nobody is the only company.

@@ -40,8 +40,10 @@ pub(crate) struct Listing {
     pub(crate) columns: &'static str,
     /// The day of its partition.
     pub(crate) day: &'static str,
-    /// The time that it is ordered by, and by `id` after that.
+    /// The time that it is ordered by,
     pub(crate) time: &'static str,
+    /// and by this after that.
+    pub(crate) id: &'static str,
 }
 
 impl Listing {
@@ -52,7 +54,7 @@ impl Listing {
         until: Option<Timestamp>,
         behind: Option<&Place<Id>>,
     ) -> Conditions {
-        let Self { day, time, .. } = self;
+        let Self { day, time, id: key, .. } = self;
         let mut conditions = Conditions::default();
         conditions.scan_if(&format!("{day} >= {{}}"), since.map(day_of));
         conditions.scan_if(&format!("{time} >= {{}}"), since);
@@ -61,7 +63,7 @@ impl Listing {
         if let Some(Place { at, id }) = behind {
             conditions.scan_if(&format!("{day} <= {{}}"), Some(day_of(*at)));
             let (at, id) = (conditions.value(*at), conditions.value(id.clone()));
-            conditions.scan(format!("({time}, id) < ({at}, {id})"));
+            conditions.scan(format!("({time}, {key}) < ({at}, {id})"));
         }
         conditions
     }
@@ -76,9 +78,9 @@ impl Store {
         limit: usize,
         read: impl Fn(&Row) -> T,
     ) -> Result<Page<T, Id>, StoreError> {
-        let Listing { task, table, columns, time, .. } = listing;
+        let Listing { task, table, columns, time, id, .. } = listing;
         let (scan, filter) = (conditions.scan_sql(), conditions.filter_sql());
-        let order = format!("ORDER BY {time} DESC, id DESC");
+        let order = format!("ORDER BY {time} DESC, {id} DESC");
         // The inner query gives rows in order, one by one, as long as the outer one wants more.
         let query = format!(
             "SELECT * FROM (SELECT {columns} FROM {table} WHERE {scan} {order} LIMIT {MOST_SCANNED}) AS scanned
@@ -87,10 +89,10 @@ impl Store {
         let client = self.client().await?;
         let rows = client.query(&query, &conditions.values()).await.map_err(StoreError::query(task))?;
         let end = match rows.last().filter(|_| rows.len() == limit) {
-            Some(last) => Some(Place { at: last.get(*time), id: last.get("id") }),
+            Some(last) => Some(Place { at: last.get(*time), id: last.get(*id) }),
             None => {
                 let query = format!(
-                    "SELECT {time}, id FROM {table} WHERE {scan} {order} OFFSET {MOST_SCANNED} - 1 LIMIT 1"
+                    "SELECT {time}, {id} FROM {table} WHERE {scan} {order} OFFSET {MOST_SCANNED} - 1 LIMIT 1"
                 );
                 let last = client.query_opt(&query, &conditions.scan_values()).await;
                 let last = last.map_err(StoreError::query(task))?;

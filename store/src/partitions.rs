@@ -11,7 +11,7 @@ use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use crate::{connect::Store, error::StoreError, statistics::folding};
 
 /// The partitioned tables of what happened, kept as long as the retention says.
-const TABLES: [&str; 4] = ["events", "attempts", "rejected_events", "dropped_deliveries"];
+const TABLES: [&str; 5] = ["events", "event_conflicts", "attempts", "rejected_events", "dropped_deliveries"];
 /// The partitioned table of what was counted, which is folded into hours.
 const COUNTED: &str = "statistics_minutes";
 const PARTITION_LOCK: i64 = 0x7057_4852_0002;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use deadpool_postgres::Transaction;
 use jiff::{Timestamp, civil::Date};
 use posthorn_domain::{
-    id::WebhookId,
+    id::{EventRef, WebhookId},
     journal::{Attempted, Consequence, Dropped, Entry, Rejected, Routed},
     notification::LastOutcome,
     webhook::DisabledReason,
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::{connect::Store, error::StoreError, partitions::day_of};
 
+mod events;
 mod health;
 mod rows;
 mod statistics;
@@ -37,6 +38,8 @@ pub struct Recording {
 pub struct Recorded {
     /// The webhooks that were disabled, each exactly once however often it is recorded.
     pub disabled: Vec<Disabled>,
+    /// The events whose id came with other content, each time that is new.
+    pub conflicts: Vec<EventRef>,
 }
 
 /// A webhook was disabled.
@@ -47,7 +50,7 @@ pub struct Disabled {
     /// Why.
     pub reason: DisabledReason,
     /// The event whose delivery failed.
-    pub event_id: String,
+    pub event: EventRef,
 }
 
 impl Store {
@@ -61,22 +64,24 @@ impl Store {
         let mut client = self.client().await?;
         let mut sorted = Sorted::default();
         entries.iter().for_each(|entry| sorted.add(entry));
-        let mut events = rows::event_rows(&sorted.routed);
-        let unseen = self.seen.unseen(events.values().map(|row| &row.event));
+        let events = events::rows(&sorted.routed);
+        let unseen = self.seen.unseen(events.iter().map(|row| &row.event));
         let recorded = async {
             let transaction = client.transaction().await?;
             let given_up = GivenUp::among(&sorted.attempted);
-            rows::events(&transaction, &mut events).await?;
+            let new = events::write(&transaction, events).await?;
             rows::attempts(&transaction, &mut sorted.attempted).await?;
             rows::rejected(&transaction, &mut sorted.rejected).await?;
             rows::dropped(&transaction, &mut sorted.dropped).await?;
             let failing = health::times(&transaction, &sorted.attempted).await?;
             let disabled = disable(&transaction, given_up).await?;
             health::follow(&transaction, &sorted.attempted, failing, recording.retries).await?;
-            statistics::count(&transaction, &events, &sorted.attempted).await?;
+            let routed: Vec<_> = new.events.iter().chain(&new.conflicts).collect();
+            statistics::count(&transaction, &routed, &sorted.attempted).await?;
             let full = unseen.add(&transaction, recording.most_seen).await?;
             transaction.commit().await?;
-            Ok((Recorded { disabled }, full))
+            let conflicts = new.conflicts.iter().map(|row| row.event_ref).collect();
+            Ok((Recorded { disabled, conflicts }, full))
         };
         let recorded = recorded.await.map_err(StoreError::query("record what happened"));
         if recorded.as_ref().is_err_and(StoreError::is_about_the_data) {
@@ -144,7 +149,7 @@ async fn disable(
     let mut disabled = Vec::new();
     for ((webhook_id, attempt_id), (reason, attempted)) in given_up.0 {
         if disable_one(transaction, attempt_id, reason, attempted).await? {
-            disabled.push(Disabled { webhook_id, reason, event_id: attempted.event_id.clone() });
+            disabled.push(Disabled { webhook_id, reason, event: attempted.event_ref() });
         }
     }
     Ok(disabled)
@@ -189,6 +194,7 @@ fn outcome(attempted: &Attempted) -> LastOutcome {
         status: attempted.outcome.status(),
         unreachable_class: unreachable.map(|(class, _)| class.label().to_owned()),
         error: unreachable.map(|(_, error)| rows::clean(error).into_owned()),
+        event_ref: attempted.event_ref(),
         event_id: attempted.event_id.clone(),
         attempt: attempted.attempt,
         response_body: rows::clean(&attempted.response_body).into_owned(),

@@ -44,7 +44,7 @@ pub struct ReplayRecord {
     /// Why it stopped.
     pub error: Option<String>,
     /// Events up to this one are done.
-    pub done: Option<Place<String>>,
+    pub done: Option<Place<Uuid>>,
     /// How many events were looked at.
     pub examined: i64,
     /// How many of them are to be delivered again.
@@ -63,7 +63,7 @@ pub struct ReplayRecord {
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Events up to this one are done; `None` if there was none.
-    pub done: Option<Place<String>>,
+    pub done: Option<Place<Uuid>>,
     /// How many more events were looked at.
     pub examined: i64,
     /// How many more are to be delivered again.
@@ -79,8 +79,8 @@ pub struct Progress {
 /// An event that a replay looks at.
 #[derive(Debug)]
 pub struct Candidate {
-    /// Where it stands.
-    pub place: Place<String>,
+    /// Where it stands: the event's time and reference.
+    pub place: Place<Uuid>,
     /// Its type.
     pub event_type: String,
     /// Its company.
@@ -95,7 +95,7 @@ pub struct Candidate {
 
 const COLUMNS: &str =
     "id, webhook_id, since, until, event_types, which, dry_run, companies, state, error, done_at,
-    done_id, examined, found, published, created_at, updated_at, finished_at";
+    done_ref, examined, found, published, created_at, updated_at, finished_at";
 
 impl Store {
     /// Begins a replay.
@@ -200,7 +200,7 @@ impl Store {
         progress: &Progress,
     ) -> Result<(), StoreError> {
         let update = "UPDATE replays
-                      SET done_at = coalesce($3, done_at), done_id = coalesce($4, done_id),
+                      SET done_at = coalesce($3, done_at), done_ref = coalesce($4, done_ref),
                           examined = examined + $5, found = found + $6, published = published + $7,
                           state = $8, error = $9, finished_at = CASE WHEN $8 <> 'running' THEN now() END,
                           updated_at = now(), claimed_until = now() + $10 * interval '1 second'
@@ -210,7 +210,7 @@ impl Store {
             Some(Ok(())) => ("finished", None),
             Some(Err(why)) => ("stopped", Some(why)),
         };
-        let (done_at, done_id) = progress.done.as_ref().map(|done| (done.at, &done.id)).unzip();
+        let (done_at, done_ref) = progress.done.as_ref().map(|done| (done.at, done.id)).unzip();
         let Progress { examined, found, published, pause, .. } = progress;
         let client = self.client().await?;
         let written = client
@@ -220,7 +220,7 @@ impl Store {
                     &id,
                     &process,
                     &done_at,
-                    &done_id,
+                    &done_ref,
                     examined,
                     found,
                     published,
@@ -239,21 +239,21 @@ impl Store {
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn candidates(&self, replay: &ReplayRecord, limit: i64) -> Result<Vec<Candidate>, StoreError> {
-        let query = "SELECT received_at, id, type, company_id, is_routed,
+        let query = "SELECT received_at, ref, type, company_id, is_routed,
                             CASE WHEN is_routed OR $8 THEN message END AS message,
                             CASE WHEN is_routed THEN
                                 (SELECT step FROM attempts
-                                 WHERE event_id = scanned.id AND webhook_id = $1
+                                 WHERE event_ref = scanned.ref AND digest = scanned.digest AND webhook_id = $1
                                  ORDER BY started_at DESC, id DESC LIMIT 1) END AS last_step
-                     FROM (SELECT received_at, id, type, company_id, message, $1 = ANY (webhook_ids) AS is_routed
+                     FROM (SELECT received_at, ref, digest, type, company_id, message, $1 = ANY (webhook_ids) AS is_routed
                            FROM events
                            WHERE received_on BETWEEN $2 AND $3 AND received_at >= $4 AND received_at < $5
-                             AND (received_at, id) > ($6, $7)
-                           ORDER BY received_at, id LIMIT $9) AS scanned
-                     ORDER BY received_at, id";
+                             AND (received_at, ref) > ($6, $7)
+                           ORDER BY received_at, ref LIMIT $9) AS scanned
+                     ORDER BY received_at, ref";
         let NewReplay { webhook_id, since, until, which, .. } = &replay.asked;
         let (at, id) =
-            replay.done.as_ref().map_or((Timestamp::UNIX_EPOCH, ""), |done| (done.at, done.id.as_str()));
+            replay.done.as_ref().map_or((Timestamp::UNIX_EPOCH, Uuid::nil()), |done| (done.at, done.id));
         let (from, to) = (day_of((*since).max(at)), day_of(*until));
         let client = self.client().await?;
         let wants_missed = which != "failed";
@@ -267,7 +267,7 @@ impl Store {
 
 fn read_candidate(row: &Row) -> Candidate {
     Candidate {
-        place: Place { at: row.get("received_at"), id: row.get("id") },
+        place: Place { at: row.get("received_at"), id: row.get("ref") },
         event_type: row.get("type"),
         company_id: row.get("company_id"),
         message: row.get::<_, Option<Vec<u8>>>("message").map(Bytes::from),
@@ -292,7 +292,7 @@ fn read(row: &Row) -> ReplayRecord {
         },
         state: row.get("state"),
         error: row.get("error"),
-        done: done_at.map(|at| Place { at, id: row.get("done_id") }),
+        done: done_at.map(|at| Place { at, id: row.get("done_ref") }),
         examined: row.get("examined"),
         found: row.get("found"),
         published: row.get("published"),

@@ -27,13 +27,14 @@ impl Janitor<'_> {
     pub async fn retries_due(&self, since: Timestamp) -> Result<Retries, StoreError> {
         let query = "
             WITH due AS MATERIALIZED (
-                SELECT event_id, webhook_id, started_on, started_at, next_attempt_at FROM attempts
+                SELECT event_ref, digest, webhook_id, started_on, started_at, next_attempt_at FROM attempts
                 WHERE step = 'retry' AND next_attempt_at >= $1 AND next_attempt_at < now()
                 ORDER BY next_attempt_at LIMIT $2)
             SELECT (SELECT min(next_attempt_at) FROM due JOIN webhooks ON id = webhook_id
                     WHERE state = 'enabled' AND NOT EXISTS (
                         SELECT FROM attempts AS made
-                        WHERE made.event_id = due.event_id AND made.webhook_id = due.webhook_id
+                        WHERE made.event_ref = due.event_ref AND made.webhook_id = due.webhook_id
+                          AND made.digest = due.digest
                           AND made.started_on >= due.started_on AND made.started_at > due.started_at)),
                    (SELECT max(next_attempt_at) FROM due HAVING count(*) = $2)";
         let row = self.client.query_one(query, &[&since, &MOST_AT_ONCE]).await;

@@ -2,6 +2,7 @@
 
 use posthorn_proto::v1::{Event, event::Data};
 use prost_types::{Struct, Timestamp};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// An event with a fresh id, of project `p1` of company `c1`.
@@ -26,4 +27,15 @@ pub fn ids<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<String> {
     let mut ids: Vec<_> = events.into_iter().map(|event| event.id.clone()).collect();
     ids.sort();
     ids
+}
+
+/// The reference of a company's event, as the documentation tells how it is made.
+pub fn reference(company: &str, id: &str) -> String {
+    let mut hasher = Sha256::new();
+    for part in [company, id] {
+        hasher.update(u32::try_from(part.len()).expect("a name is short").to_be_bytes());
+        hasher.update(part);
+    }
+    let digits: String = hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("evt_{digits}")
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use crate::{App, Receiver, Request, Webhook, database::uuid_of, event, eventually_is, load::LOAD_TYPE};
+use crate::{
+    App, Receiver, Request, Webhook, database::uuid_of, event, eventually_is, load::LOAD_TYPE, reference,
+};
 
 const LAST_TYPE: &str = "load.end";
 
@@ -83,7 +85,10 @@ impl Ledger<'_> {
         let mut verdict = Verdict::default();
         let mut seen = BTreeSet::new();
         for request in &self.requests() {
-            if !paths.contains(request.path.as_str()) || !published.contains(request.id()) {
+            let body = request.json();
+            let reference = reference(body["company_id"].as_str().unwrap_or_default(), request.id());
+            let is_ours = published.contains(request.id()) && request.webhook_id() == reference;
+            if !paths.contains(request.path.as_str()) || !is_ours {
                 verdict.strange += 1;
             } else if !seen.insert((request.path.clone(), request.id().to_owned())) {
                 verdict.repeated += 1;
@@ -92,7 +97,7 @@ impl Ledger<'_> {
         let deliveries = published.len() * paths.len();
         verdict.lost = deliveries - seen.len();
         verdict.unrecorded_events = published.len() - self.count_events().await;
-        let recorded = self.count_attempts("count(DISTINCT (event_id, webhook_id))").await;
+        let recorded = self.count_attempts("count(DISTINCT (event_ref, webhook_id))").await;
         verdict.unrecorded_deliveries = deliveries - recorded;
         verdict
     }
@@ -111,7 +116,7 @@ impl Ledger<'_> {
     }
 
     async fn count_events(&self) -> usize {
-        let sql = "SELECT count(DISTINCT id) FROM events WHERE id = ANY($1) AND webhook_ids @> $2";
+        let sql = "SELECT count(DISTINCT ref) FROM events WHERE id = ANY($1) AND webhook_ids @> $2";
         self.count(sql).await
     }
 

@@ -34,7 +34,7 @@ pub mod webhook;
 
 pub use api::{Api, Client};
 pub use app::{App, Roles};
-pub use event::{event, ids, struct_event};
+pub use event::{event, ids, reference, struct_event};
 pub use ledger::{Ledger, Verdict};
 pub use load::Load;
 pub use mailbox::{Mail, Mailbox};

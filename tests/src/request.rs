@@ -18,6 +18,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The bytes of the body.
     pub body: Vec<u8>,
+    /// The event's id as the body has it; empty if there is none.
+    pub event_id: String,
     /// When it had arrived whole.
     pub arrived: Instant,
     /// The same by the wall clock.
@@ -34,6 +36,7 @@ impl Request {
             method: start.next().unwrap_or_default(),
             path: start.next().unwrap_or_default(),
             headers: message.headers,
+            event_id: event_id(&message.body),
             body: message.body,
             arrived: Instant::now(),
             arrived_at: Timestamp::now(),
@@ -47,8 +50,13 @@ impl Request {
         header.map_or_else(|| panic!("no header {name} in {:?}", self.headers), |(_, value)| value)
     }
 
-    /// `webhook-id`: the event's id.
+    /// The event's id.
     pub fn id(&self) -> &str {
+        &self.event_id
+    }
+
+    /// `webhook-id`: the event's reference.
+    pub fn webhook_id(&self) -> &str {
         self.header("webhook-id")
     }
 
@@ -74,7 +82,13 @@ impl Request {
 
     /// Whether one of the signatures is that of this secret.
     pub fn is_signed_with(&self, secret: &str) -> bool {
-        let expected = signature::sign(secret, self.id(), self.header("webhook-timestamp"), &self.body);
+        let expected =
+            signature::sign(secret, self.webhook_id(), self.header("webhook-timestamp"), &self.body);
         self.signatures().contains(&expected.as_str())
     }
+}
+
+fn event_id(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    body["id"].as_str().unwrap_or_default().to_owned()
 }

@@ -5,7 +5,12 @@ use opentelemetry::{
     trace::{Span as _, SpanKind, Status, Tracer},
 };
 use opentelemetry_sdk::trace::SdkTracer;
-use posthorn_domain::{id::WebhookId, outcome::Outcome, trace_context::TraceContext};
+use posthorn_domain::{
+    event::Event,
+    id::{EventRef, WebhookId},
+    outcome::Outcome,
+    trace_context::TraceContext,
+};
 
 use crate::{context, export::TRACER};
 
@@ -14,7 +19,9 @@ pub struct Span(opentelemetry_sdk::trace::Span);
 
 /// An attempt that begins.
 pub struct Attempt<'a> {
-    /// The event's id.
+    /// The event.
+    pub event: EventRef,
+    /// Its producer's id.
     pub event_id: &'a str,
     /// The webhook.
     pub webhook_id: WebhookId,
@@ -25,13 +32,14 @@ pub struct Attempt<'a> {
 }
 
 /// Begins the span of an event's routing, a child of the publisher's; `None` while traces are off.
-pub fn routing(event_id: &str, event_type: &str, parent: Option<&TraceContext>) -> Option<Span> {
+pub fn routing(event: &Event, parent: Option<&TraceContext>) -> Option<Span> {
     let tracer = TRACER.get()?;
     let attributes = vec![
         KeyValue::new("messaging.system", "rabbitmq"),
         KeyValue::new("messaging.operation.type", "process"),
-        KeyValue::new("messaging.message.id", event_id.to_owned()),
-        KeyValue::new("posthorn.event.type", event_type.to_owned()),
+        KeyValue::new("messaging.message.id", event.id.clone()),
+        KeyValue::new("posthorn.event.ref", event.event_ref().to_string()),
+        KeyValue::new("posthorn.event.type", event.event_type.clone()),
     ];
     Some(begin(tracer, "route", SpanKind::Consumer, attributes, parent))
 }
@@ -39,10 +47,11 @@ pub fn routing(event_id: &str, event_type: &str, parent: Option<&TraceContext>) 
 /// Begins the span of an attempt, a child of the routing; `None` while traces are off.
 pub fn attempt(attempt: Attempt<'_>, parent: Option<&TraceContext>) -> Option<Span> {
     let tracer = TRACER.get()?;
-    let Attempt { event_id, webhook_id, number, host } = attempt;
+    let Attempt { event, event_id, webhook_id, number, host } = attempt;
     let mut attributes = vec![
         KeyValue::new("http.request.method", "POST"),
         KeyValue::new("messaging.message.id", event_id.to_owned()),
+        KeyValue::new("posthorn.event.ref", event.to_string()),
         KeyValue::new("posthorn.webhook.id", webhook_id.to_string()),
         KeyValue::new("posthorn.attempt", i64::from(number)),
     ];

@@ -10,7 +10,8 @@ use axum::{
 };
 use jiff::Timestamp;
 use posthorn_domain::{
-    id::WebhookId,
+    event::ContentDigest,
+    id::{EventRef, WebhookId},
     outcome::{self, Outcome},
     webhook,
 };
@@ -26,7 +27,7 @@ use crate::{
     once::{Answer, Once},
     problem::{Kind, Problem, Wrong},
     query::{Moment, PageOf, Query, limit, read_place, write_place},
-    routes::events,
+    routes::{events, naming},
     state::Shared,
 };
 
@@ -100,8 +101,13 @@ impl From<outcome::Phases> for Phases {
 /// A delivery, with its latest attempt.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Delivery {
-    /// The event.
+    /// The event: the `webhook-id` that receivers see.
+    #[schema(value_type = String)]
+    event_ref: EventRef,
+    /// Its producer's id, unique within its company.
     event_id: String,
+    /// Its company.
+    company_id: String,
     /// Its type.
     event_type: String,
     /// The webhook.
@@ -116,8 +122,13 @@ pub(crate) struct Delivery {
 /// A delivery with all its attempts.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeliveryDetail {
-    /// The event.
+    /// The event: the `webhook-id` that receivers see.
+    #[schema(value_type = String)]
+    event_ref: EventRef,
+    /// Its producer's id, unique within its company.
     event_id: String,
+    /// Its company.
+    company_id: String,
     /// Its type.
     event_type: String,
     /// The webhook.
@@ -158,6 +169,8 @@ pub(crate) struct Attempt {
     response_headers: Vec<Header>,
     /// The beginning of the answer, at most 4 KiB.
     response_body: Option<String>,
+    /// Which content was sent: `digest` of the event, or of one of its conflicts.
+    digest: String,
     /// What followed: `succeed`, `retry`, `fail` or `disable`.
     step: String,
     /// When the next one was due.
@@ -186,6 +199,7 @@ impl From<AttemptRecord> for Attempt {
             address: row.address,
             response_headers: row.response_headers.into_iter().map(Header::from).collect(),
             response_body: row.response_body,
+            digest: row.digest.to_string(),
             step: row.step,
             next_attempt_at: row.next_attempt_at,
         }
@@ -201,7 +215,9 @@ pub(crate) fn told(row: AttemptRecord, caller: &Caller) -> AttemptRecord {
 impl From<AttemptRecord> for Delivery {
     fn from(row: AttemptRecord) -> Self {
         Self {
+            event_ref: row.event_ref,
             event_id: row.event_id.clone(),
+            company_id: row.company_id.clone(),
             event_type: row.event_type.clone(),
             webhook_id: row.webhook_id,
             state: State::after(Some(&row.step)),
@@ -287,25 +303,37 @@ async fn show(
     Path((event, webhook)): Path<(String, String)>,
 ) -> Result<Json<DeliveryDetail>, Problem> {
     let webhook = api.webhook(&caller, id::webhook(&webhook)?).await?.described.id;
-    let found = events::find(&api, &caller, &event).await?;
+    let found = naming::event(&api, &caller, &event).await?;
     let event = events::decode(&found)?;
-    let attempts = api.store.attempts(&found.id, webhook).await?;
-    if attempts.is_empty() && !found.webhook_ids.contains(&webhook) {
+    let attempts = api.store.attempts(found.event_ref, webhook).await?;
+    let is_wanted = found.webhook_ids.contains(&webhook);
+    if attempts.is_empty() && !is_wanted {
         return Err(Problem::not_found("delivery: the webhook did not want the event"));
     }
+    let latest = latest(&attempts, found.digest).or(attempts.last().filter(|_| !is_wanted));
     Ok(Json(DeliveryDetail {
+        event_ref: found.event_ref,
         event_id: found.id,
+        company_id: event.company_id,
         event_type: event.event_type,
         webhook_id: webhook,
-        state: State::after(attempts.last().map(|attempt| attempt.step.as_str())),
+        state: State::after(latest.map(|attempt| attempt.step.as_str())),
         attempts: attempts.into_iter().map(|row| told(row, &caller).into()).collect(),
     }))
+}
+
+/// The latest attempt to send this content.
+pub(crate) fn latest(attempts: &[AttemptRecord], content: ContentDigest) -> Option<&AttemptRecord> {
+    attempts.iter().rev().find(|attempt| attempt.digest == content)
 }
 
 /// A delivery that was put into its webhook's queue.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Redelivered {
-    /// The event.
+    /// The event: the `webhook-id` that receivers see.
+    #[schema(value_type = String)]
+    event_ref: EventRef,
+    /// Its producer's id, unique within its company.
     event_id: String,
     /// The webhook.
     #[schema(value_type = String)]
@@ -319,9 +347,9 @@ pub(crate) struct Nothing {}
 
 /// Deliver once more
 ///
-/// Puts the delivery into the webhook's queue, with the same `webhook-id`; attempts count from 1 again. Also
-/// for an event that the webhook's rules match only now. 409 unless the webhook is enabled and wants the
-/// event.
+/// Puts the delivery into the webhook's queue, with the same `webhook-id` and the content that was recorded
+/// first; attempts count from 1 again. Also for an event that the webhook's rules match only now. 409 unless
+/// the webhook is enabled and wants the event.
 #[utoipa::path(post, path = "/v1/deliveries/{event}/{webhook}/redeliver", tag = "deliveries",
     params(("event" = String, Path), ("webhook" = String, Path)), request_body(content = Option<Nothing>),
     security(("token" = ["write"])), extensions(("x-idempotent" = json!(true))),
@@ -334,15 +362,15 @@ async fn redeliver(
     OptionalBody(body): OptionalBody<Nothing>,
 ) -> Result<Response, Problem> {
     let webhook = api.webhook(&caller, id::webhook(&webhook)?).await?;
-    let found = events::find(&api, &caller, &event).await?;
+    let found = naming::event(&api, &caller, &event).await?;
     let act = async {
         must_be_enabled(&webhook)?;
         must_be_wanted(&webhook, &found)?;
         let webhook_id = webhook.described.id;
-        api.line.deliver(webhook_id, &found.id, found.message.clone(), found.received_at).await?;
-        let subject = format!("{}/{webhook_id}", found.id);
+        api.line.deliver(webhook_id, found.event_ref, found.message.clone(), found.received_at).await?;
+        let subject = format!("{}/{webhook_id}", found.event_ref);
         api.store.note(&caller.acts("delivery.redeliver"), "delivery", &subject, None).await?;
-        let redelivered = Redelivered { event_id: found.id.clone(), webhook_id };
+        let redelivered = Redelivered { event_ref: found.event_ref, event_id: found.id.clone(), webhook_id };
         Ok(Answer::new(StatusCode::ACCEPTED, &redelivered))
     };
     once.perform(&api, &caller, &body.bytes, act).await

@@ -7,7 +7,11 @@ use axum::{
     extract::{Path, State},
 };
 use jiff::Timestamp;
-use posthorn_domain::{event::Event, event_type::TypePattern, id::WebhookId};
+use posthorn_domain::{
+    event::Event,
+    event_type::TypePattern,
+    id::{EventRef, WebhookId},
+};
 use posthorn_store::{AttemptRecord, EventFilter, EventRecord, EventRow};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -18,7 +22,7 @@ use crate::{
     caller::{Caller, May, Read},
     problem::{Kind, Problem, Wrong},
     query::{Moment, PageOf, Query, limit, no_nul, read_place, write_place},
-    routes::deliveries::State as DeliveryState,
+    routes::{deliveries::State as DeliveryState, event_conflicts::Conflict, naming},
     state::{Api, Shared},
 };
 
@@ -32,7 +36,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// An event.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventSummary {
-    /// Its id: the `webhook-id` that receivers see.
+    /// What names it among the events of all companies: the `webhook-id` that receivers see.
+    #[schema(value_type = String)]
+    r#ref: EventRef,
+    /// Its producer's id, unique within its company.
     id: String,
     /// What happened.
     r#type: String,
@@ -57,6 +64,10 @@ pub(crate) struct EventDetail {
     /// What the webhooks are told about it.
     #[schema(value_type = Object)]
     data: Box<RawValue>,
+    /// What tells this content from what else came with the id.
+    digest: String,
+    /// What else came with the id, the first first; at most 20.
+    conflicts: Vec<Conflict>,
     /// What became of it, for each webhook that wanted it; at most 1,000.
     deliveries: Vec<DeliverySummary>,
 }
@@ -89,7 +100,7 @@ pub(crate) struct ListQuery {
     limit: Option<usize>,
     /// Where the page begins: `next_cursor` of the last.
     cursor: Option<String>,
-    /// Only this one.
+    /// Only those with this id of their producer's, or this reference.
     id: Option<String>,
     /// Only of this type; `*` stands for any run of characters.
     #[param(example = "todo.*")]
@@ -120,12 +131,8 @@ async fn list(
 ) -> Result<Json<PageOf<EventSummary>>, Problem> {
     let limit = limit(query.limit)?;
     let place = read_place(query.cursor.as_deref())?;
-    if let Some(id) = &query.id {
-        let event = api.store.event(&no_nul("id", id)?).await?.filter(|event| caller.sees(&event.company_id));
-        let data = event.map(|event| summary(&event)).transpose()?;
-        return Ok(Json(PageOf { data: data.into_iter().collect(), next_cursor: None }));
-    }
     let filter = EventFilter {
+        id: query.id.as_deref().map(|text| no_nul("id", text)).transpose()?,
         event_type: query.r#type.as_deref().map(|text| event_type("type", text)).transpose()?,
         company: query.company.as_deref().map(|text| no_nul("company", text)).transpose()?,
         project: query.project.as_deref().map(|text| no_nul("project", text)).transpose()?,
@@ -149,30 +156,28 @@ pub(crate) fn event_type(parameter: &str, text: &str) -> Result<TypePattern, Pro
 
 /// Show an event
 ///
-/// With its data and what became of it for each webhook that wanted it.
-#[utoipa::path(get, path = "/v1/events/{id}", tag = "events", params(("id" = String, Path)),
-    security(("token" = ["read"])), responses((status = 200, body = EventDetail)))]
+/// By its reference, or by its producer's id: 409 if several companies have used that. With its data, what
+/// became of it for each webhook that wanted it, and what else came with its id.
+#[utoipa::path(get, path = "/v1/events/{event}", tag = "events", params(("event" = String, Path)),
+    security(("token" = ["read"])), responses((status = 200, body = EventDetail),
+    (status = 409, description = "The id is that of several events")))]
 async fn show(
     May { caller, .. }: May<Read>,
     State(api): State<Shared>,
-    Path(id): Path<String>,
+    Path(event): Path<String>,
 ) -> Result<Json<EventDetail>, Problem> {
-    let found = find(&api, &caller, &id).await?;
+    let found = naming::event(&api, &caller, &event).await?;
     let event = decode(&found)?;
-    let attempts = api.store.latest_attempts(&found.id).await?;
+    let attempts = api.store.latest_attempts(found.event_ref, found.digest).await?;
+    let conflicts = api.store.conflicts_of(found.event_ref, found.digest).await?;
     let visible = visible(&api, &caller, &found, &attempts).await?;
     Ok(Json(EventDetail {
-        data: to_raw_value(&raw(&event.data())?).map_err(|_| broken())?,
+        data: data(&event)?,
+        digest: found.digest.to_string(),
+        conflicts: conflicts.into_iter().map(Conflict::read).collect::<Result<_, _>>()?,
         deliveries: deliveries(&found, attempts, visible.as_ref()),
         event: summary(&found)?,
     }))
-}
-
-/// An event that the caller may see.
-pub(crate) async fn find(api: &Api, caller: &Caller, id: &str) -> Result<EventRecord, Problem> {
-    let found = if id.contains('\0') { None } else { api.store.event(id).await? };
-    let visible = found.filter(|event| caller.sees(&event.company_id));
-    visible.ok_or_else(|| Problem::not_found("event"))
 }
 
 /// What was recorded of an event was read before.
@@ -180,17 +185,21 @@ pub(crate) fn decode(found: &EventRecord) -> Result<Event, Problem> {
     Event::decode(&found.message, usize::MAX).map_err(|_| broken())
 }
 
-fn broken() -> Problem {
+pub(crate) fn broken() -> Problem {
     Problem::new(Kind::Internal, "the recorded event cannot be read")
 }
 
-fn raw(json: &str) -> Result<&RawValue, Problem> {
-    serde_json::from_str(json).map_err(|_| broken())
+/// An event's data as JSON.
+pub(crate) fn data(event: &Event) -> Result<Box<RawValue>, Problem> {
+    let data = event.data();
+    let raw: &RawValue = serde_json::from_str(&data).map_err(|_| broken())?;
+    to_raw_value(raw).map_err(|_| broken())
 }
 
 fn summary(found: &EventRecord) -> Result<EventSummary, Problem> {
     let event = decode(found)?;
     Ok(EventSummary {
+        r#ref: found.event_ref,
         id: event.id,
         r#type: event.event_type,
         company_id: event.company_id,
@@ -244,6 +253,7 @@ fn deliveries(
 impl From<EventRow> for EventSummary {
     fn from(row: EventRow) -> Self {
         Self {
+            r#ref: row.event_ref,
             id: row.id,
             r#type: row.event_type,
             company_id: row.company_id,

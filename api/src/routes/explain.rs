@@ -9,7 +9,7 @@ use axum::{
 use jiff::Timestamp;
 use posthorn_domain::{
     explain::{Explanation, Facts, Verdict},
-    id::WebhookId,
+    id::{EventRef, WebhookId},
     rule::Rule,
     webhook,
 };
@@ -23,7 +23,7 @@ use crate::{
     id,
     problem::{Kind, Problem, Wrong},
     query::Query,
-    routes::events,
+    routes::{deliveries::latest, events, naming},
     state::{Api, Shared},
 };
 
@@ -48,6 +48,9 @@ pub(crate) struct ExplainQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Explained {
     /// The event.
+    #[schema(value_type = String)]
+    event_ref: EventRef,
+    /// Its producer's id.
     event_id: String,
     /// The webhook.
     #[schema(value_type = String)]
@@ -100,12 +103,12 @@ pub(crate) struct ExplainedClause {
 /// Explain why a webhook did, or did not, get an event
 ///
 /// With the rules and the state that the webhook had when the event came.
-#[utoipa::path(get, path = "/v1/events/{id}/explain", tag = "events", params(("id" = String, Path), ExplainQuery),
+#[utoipa::path(get, path = "/v1/events/{event}/explain", tag = "events", params(("event" = String, Path), ExplainQuery),
     security(("token" = ["read"])), responses((status = 200, body = Explained)))]
 async fn explain(
     May { caller, .. }: May<Read>,
     State(api): State<Shared>,
-    Path(id): Path<String>,
+    Path(event): Path<String>,
     Query(query): Query<ExplainQuery>,
 ) -> Result<Json<Explained>, Problem> {
     let Some(webhook) = &query.webhook else {
@@ -113,7 +116,7 @@ async fn explain(
         return Err(Problem::parameters(vec![wrong]));
     };
     let webhook = api.webhook(&caller, id::webhook(webhook)?).await?;
-    let found = events::find(&api, &caller, &id).await?;
+    let found = naming::event(&api, &caller, &event).await?;
     Ok(Json(explained(&api, &caller, found, webhook).await?))
 }
 
@@ -126,7 +129,7 @@ async fn explained(
     let webhook_id = webhook.described.id;
     let versions = api.store.versions(webhook_id, found.received_at, found.received_at).await?;
     let then = versions.into_iter().last();
-    let attempts = api.store.attempts(&found.id, webhook_id).await?;
+    let attempts = api.store.attempts(found.event_ref, webhook_id).await?;
     let (rules, rules_of_then) = match &then {
         // Rules of then may have named companies that the caller does not see.
         Some(version) if !version.rules.is_empty() && caller.sees_rules(&version.rules) => {
@@ -139,7 +142,7 @@ async fn explained(
         state_then: then.as_ref().map(|version| version.state),
         is_matched: rules.iter().any(|rule| rule.matched),
         is_routed: found.webhook_ids.contains(&webhook_id),
-        last_step: attempts.last().map(|attempt| attempt.step.as_str()),
+        last_step: latest(&attempts, found.digest).map(|attempt| attempt.step.as_str()),
     };
     let verdict = Verdict::of(facts);
     Ok(Explained {
@@ -152,6 +155,7 @@ async fn explained(
         just_changed: then.as_ref().is_some_and(|version| is_fresh(version, found.received_at)),
         rules_of_then,
         rules: rules.into_iter().map(ExplainedRule::from).collect(),
+        event_ref: found.event_ref,
         event_id: found.id,
     })
 }

@@ -7,9 +7,11 @@ use crate::state::Shared;
 mod audit;
 mod companies;
 mod deliveries;
+mod event_conflicts;
 mod event_types;
 mod events;
 mod explain;
+mod naming;
 mod projects;
 mod publish;
 mod rejected;
@@ -29,6 +31,7 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         .merge(webhook_test::routes())
         .merge(publish::routes())
         .merge(events::routes())
+        .merge(event_conflicts::routes())
         .merge(explain::routes())
         .merge(deliveries::routes())
         .merge(replays::routes())

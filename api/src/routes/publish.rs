@@ -15,6 +15,7 @@ use futures_util::{StreamExt, stream};
 use posthorn_domain::{
     event::{Event, Rejection},
     event_type::is_reserved,
+    id::EventRef,
     schema::Schema,
 };
 use posthorn_proto::v1;
@@ -47,8 +48,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EventInput {
-    /// Unique: the `webhook-id` that receivers see. Use the same when you publish again after an unclear
-    /// failure. Left out: a fresh one.
+    /// Unique within its company. Use the same when you publish the same event again after an unclear
+    /// failure, and for no other event. Left out: a fresh one.
     #[schema(max_length = 255, pattern = "^[!-\\-/-~]+$")]
     id: Option<String>,
     /// What happened, such as `todo.created`; not `webhook.…`, which are Posthorn's own.
@@ -73,6 +74,15 @@ pub(crate) struct EventInput {
 pub(crate) struct Published {
     /// Its id.
     id: String,
+    /// What names it among the events of all companies: the `webhook-id` that receivers see.
+    #[schema(value_type = String)]
+    r#ref: EventRef,
+}
+
+impl Published {
+    fn of(event: v1::Event) -> Self {
+        Self { r#ref: EventRef::new(&event.company_id, &event.id), id: event.id }
+    }
 }
 
 impl EventInput {
@@ -143,7 +153,7 @@ async fn publish(
     let act = async {
         let event = body.value.read(&api, &caller).await?;
         api.line.publish(&event).await?;
-        Ok(Answer::new(StatusCode::ACCEPTED, &Published { id: event.id }))
+        Ok(Answer::new(StatusCode::ACCEPTED, &Published::of(event)))
     };
     once.perform(&api, &caller, &body.bytes, act).await
 }
@@ -171,6 +181,9 @@ pub(crate) struct ItemResult {
     result: &'static str,
     /// Its id; null if it was refused.
     id: Option<String>,
+    /// What names it among the events of all companies; null if it was refused.
+    #[schema(value_type = Option<String>)]
+    r#ref: Option<EventRef>,
     /// What is wrong with it.
     errors: Vec<Wrong>,
 }
@@ -222,15 +235,14 @@ fn item(api: &Api, caller: &Caller, event: &RawValue) -> Result<v1::Event, Vec<W
 async fn publish_item(api: Shared, checked: Result<v1::Event, Vec<Wrong>>) -> ItemResult {
     let event = match checked {
         Ok(event) => event,
-        Err(errors) => return ItemResult { result: "refused", id: None, errors },
+        Err(errors) => return ItemResult { result: "refused", id: None, r#ref: None, errors },
     };
-    match api.line.publish(&event).await {
-        Ok(()) => ItemResult { result: "published", id: Some(event.id), errors: Vec::new() },
-        Err(problem) => {
-            let errors = vec![Wrong::at("", "unconfirmed", problem.detail())];
-            ItemResult { result: "unconfirmed", id: Some(event.id), errors }
-        }
-    }
+    let (result, errors) = match api.line.publish(&event).await {
+        Ok(()) => ("published", Vec::new()),
+        Err(problem) => ("unconfirmed", vec![Wrong::at("", "unconfirmed", problem.detail())]),
+    };
+    let Published { id, r#ref } = Published::of(event);
+    ItemResult { result, id: Some(id), r#ref: Some(r#ref), errors }
 }
 
 /// The schemas of those of these event types that have one.

@@ -8,7 +8,7 @@ use axum::{
 };
 use bytes::Bytes;
 use jiff::Timestamp;
-use posthorn_domain::event::Event;
+use posthorn_domain::{event::Event, id::EventRef};
 use posthorn_proto::v1;
 use posthorn_store::RejectedRecord;
 use prost::Message;
@@ -151,7 +151,10 @@ async fn show(
 pub(crate) struct Republished {
     /// `rej_…`
     id: String,
-    /// The id of the event that was published.
+    /// The event that was published.
+    #[schema(value_type = String)]
+    event_ref: EventRef,
+    /// Its id.
     event_id: String,
 }
 
@@ -179,7 +182,8 @@ async fn publish(
         api.line.publish(&event).await?;
         let actor = caller.acts("rejected_event.publish");
         api.store.resolve_rejected_event(row.id, "published", &actor).await?;
-        let republished = Republished { id: RejectedId(row.id).to_string(), event_id: event.id };
+        let event_ref = EventRef::new(&event.company_id, &event.id);
+        let republished = Republished { id: RejectedId(row.id).to_string(), event_ref, event_id: event.id };
         Ok(Answer::new(StatusCode::ACCEPTED, &republished))
     };
     once.perform(&api, &caller, &body.bytes, act).await

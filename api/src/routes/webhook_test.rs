@@ -8,7 +8,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use posthorn_attempt::{Answer, Request, Target};
-use posthorn_domain::{event::Event, outcome::Outcome};
+use posthorn_domain::{event::Event, id::EventRef, outcome::Outcome};
 use posthorn_proto::v1;
 use prost::Message;
 use serde::Serialize;
@@ -35,7 +35,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// What a test came to.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Tested {
-    /// The id of the event that was sent, its `webhook-id`.
+    /// The event that was sent: its `webhook-id`.
+    #[schema(value_type = String)]
+    event_ref: EventRef,
+    /// Its id.
     event_id: String,
     /// `accepted`, `refused`, `gone` or `unreachable`.
     outcome: &'static str,
@@ -78,13 +81,17 @@ async fn test(
     let target = Target::prepare(&webhook, &api.keys, &api.settings.addresses);
     let target = target.map_err(|unready| Problem::new(Kind::Conflict, unready.to_string()))?;
     let event = event(&json!({ "webhook_id": id, "message": "This is a test from Posthorn." }).to_string());
-    let request =
-        Request { event_id: &event.id, body: event.body(Timestamp::now()).into(), attempt: 1, trace: None };
+    let request = Request {
+        event: event.event_ref(),
+        body: event.body(Timestamp::now()).into(),
+        attempt: 1,
+        trace: None,
+    };
     let started = Instant::now();
     let answer = api.receivers.send(&target, request).await;
     let duration_ms = started.elapsed().as_millis() as u64;
     api.store.note(&caller.acts("webhook.test"), "webhook", &id.to_string(), None).await?;
-    Ok(Json(Tested::of(event.id, answer, duration_ms, caller.sees_addresses())))
+    Ok(Json(Tested::of(&event, answer, duration_ms, caller.sees_addresses())))
 }
 
 fn event(data: &str) -> Event {
@@ -100,11 +107,12 @@ fn event(data: &str) -> Event {
 }
 
 impl Tested {
-    fn of(event_id: String, answer: Answer, duration_ms: u64, tells_addresses: bool) -> Self {
+    fn of(event: &Event, answer: Answer, duration_ms: u64, tells_addresses: bool) -> Self {
         let unreachable = answer.outcome.unreachable();
         let moved = answer.outcome.status().and_then(|status| Outcome::moved(status, &answer.headers));
         Self {
-            event_id,
+            event_ref: event.event_ref(),
+            event_id: event.id.clone(),
             outcome: answer.outcome.label(),
             status: answer.outcome.status(),
             unreachable_class: unreachable.map(|(class, _)| class.label()),

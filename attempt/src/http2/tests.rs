@@ -5,7 +5,7 @@ use std::time::Duration;
 use h2::{Reason, server};
 use posthorn_domain::{
     address::AddressPolicy,
-    id::WebhookId,
+    id::{EventRef, WebhookId},
     keyring::{KeyRing, entry},
     signature::Secret,
     webhook::{DisablePolicy, LiveSecret, State, Webhook},
@@ -54,7 +54,12 @@ async fn connected(drivers: &Drivers) -> (Arc<Shared>, Receiver) {
 /// What an attempt on it comes to.
 async fn attempt(shared: &Arc<Shared>) -> Result<Whole, Failure> {
     let target = target();
-    let request = Request { event_id: "evt_1", body: Bytes::from_static(b"{}"), attempt: 1, trace: None };
+    let request = Request {
+        event: EventRef::new("c1", "e1"),
+        body: Bytes::from_static(b"{}"),
+        attempt: 1,
+        trace: None,
+    };
     let endpoint = target.endpoint.as_ref().unwrap();
     let signed = Signed::new(&target, endpoint, &request);
     let mut answered = Stream::new(shared.clone()).exchange(&signed).await?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use bytes::Bytes;
 use posthorn_domain::{
-    id::WebhookId,
+    id::{EventRef, WebhookId},
     keyring::{KeyRing, entry},
     outcome::UnreachableClass,
     signature::Secret,
@@ -54,7 +54,7 @@ fn target(url: &str, company: &str, headers: &[(&str, &str)]) -> Target {
 
 async fn attempt(receivers: &Receivers, target: &Target) -> Answer {
     let body = Bytes::from_static(b"{}");
-    receivers.send(target, Request { event_id: "evt_1", body, attempt: 1, trace: None }).await
+    receivers.send(target, Request { event: EventRef::new("c1", "e1"), body, attempt: 1, trace: None }).await
 }
 
 /// Reads one request; false if the connection ends instead.

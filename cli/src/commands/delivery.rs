@@ -12,8 +12,9 @@ use crate::{
     },
 };
 
-const COLUMNS: [Column; 8] = [
-    column("event", "/event_id"),
+const COLUMNS: [Column; 9] = [
+    column("event", "/event_ref"),
+    column("id", "/event_id"),
     column("type", "/event_type"),
     column("state", "/state"),
     column("attempt", "/last_attempt/attempt"),
@@ -66,7 +67,7 @@ pub(crate) struct List {
 
 #[derive(Debug, Args)]
 pub(crate) struct One {
-    /// The event's id
+    /// The event: its reference, evt_…, or its producer's id
     event: String,
     /// The webhook's id, whk_…
     webhook: String,

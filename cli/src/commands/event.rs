@@ -16,11 +16,21 @@ mod publish;
 
 use publish::Publish;
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
+    column("event", "/ref"),
     column("id", "/id"),
     column("type", "/type"),
     column("company", "/company_id"),
     column("project", "/project_id"),
+    column("received", "/received_at"),
+    column("webhooks", "/webhooks"),
+];
+
+const CONFLICTS: [Column; 6] = [
+    column("event", "/event_ref"),
+    column("id", "/event_id"),
+    column("company", "/company_id"),
+    column("type", "/type"),
     column("received", "/received_at"),
     column("webhooks", "/webhooks"),
 ];
@@ -40,6 +50,8 @@ pub(crate) enum EventCommand {
     List(Box<List>),
     /// Show an event with its data and its deliveries
     Show(One),
+    /// List content that came with the id of another event of its company, the latest first
+    Conflicts(Box<Conflicts>),
     /// Publish events over HTTP; `posthorn publish` does so over AMQP
     Publish(Box<Publish>),
     /// Tell why a webhook got an event, or did not
@@ -48,6 +60,9 @@ pub(crate) enum EventCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
+    /// Only those with this id of their producer's, or this reference
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
     /// Only of this type; * stands for any run of characters
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
@@ -68,17 +83,32 @@ pub(crate) struct List {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Conflicts {
+    /// Only of this company
+    #[arg(long, value_name = "ID")]
+    company: Option<String>,
+    /// Only those received since then: a time, or 2h for two hours ago
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
+    /// Only those received before
+    #[arg(long, value_name = "TIME")]
+    until: Option<Moment>,
+    #[command(flatten)]
+    listing: Listing,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct One {
-    /// The event's id
-    id: String,
+    /// The event: its reference, evt_…, or its producer's id
+    event: String,
     #[command(flatten)]
     asking: Asking,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The event's id
-    id: String,
+    /// The event: its reference, evt_…, or its producer's id
+    event: String,
     /// The webhook's id, whk_…
     #[arg(long, value_name = "ID")]
     webhook: String,
@@ -106,6 +136,7 @@ impl EventCommand {
         match self {
             Self::List(list) => list.run().await,
             Self::Show(one) => one.run().await,
+            Self::Conflicts(conflicts) => conflicts.run().await,
             Self::Publish(publish) => publish.run().await,
             Self::Explain(explain) => explain.run().await,
         }
@@ -115,6 +146,7 @@ impl EventCommand {
 impl List {
     async fn run(self) -> anyhow::Result<()> {
         let query = [
+            ("id", self.id),
             ("type", self.event_type),
             ("company", self.company),
             ("project", self.project),
@@ -125,9 +157,21 @@ impl List {
     }
 }
 
+impl Conflicts {
+    async fn run(self) -> anyhow::Result<()> {
+        let query = [
+            ("company", self.company),
+            ("since", self.since.map(|at| at.to_string())),
+            ("until", self.until.map(|at| at.to_string())),
+        ];
+        let none = "Every id came with one content only.";
+        self.listing.print(&["v1", "event-conflicts"], &query, &CONFLICTS, none).await
+    }
+}
+
 impl One {
     async fn run(self) -> anyhow::Result<()> {
-        let event = self.asking.api()?.get(&["v1", "events", &self.id], &[]).await?;
+        let event = self.asking.api()?.get(&["v1", "events", &self.event], &[]).await?;
         let data = event.read::<WithData>()?.data;
         self.asking.print_as(&event, |event| people(event, &data))
     }
@@ -136,18 +180,22 @@ impl One {
 impl Explain {
     async fn run(self) -> anyhow::Result<()> {
         let query = [("webhook", Some(self.webhook))];
-        let answer = self.asking.api()?.get(&["v1", "events", &self.id, "explain"], &query).await?;
+        let answer = self.asking.api()?.get(&["v1", "events", &self.event, "explain"], &query).await?;
         let explained: Explained = answer.read()?;
         self.asking.print_as(&answer, |_| explained.print())
     }
 }
 
 fn people(event: &Value, data: &RawValue) {
-    show::sheet(event, &["data", "deliveries"]);
+    show::sheet(event, &["data", "deliveries", "conflicts"]);
     println!("{:<18}{}", "data", show::harmless(data.get()));
     match event["deliveries"].as_array().filter(|deliveries| !deliveries.is_empty()) {
         Some(deliveries) => show::table(deliveries, &DELIVERIES),
         None => println!("No webhook wanted it."),
+    }
+    if let Some(conflicts) = event["conflicts"].as_array().filter(|conflicts| !conflicts.is_empty()) {
+        println!("Other content came with the same id (--json shows it):");
+        show::table(conflicts, &CONFLICTS[3..]);
     }
 }
 

@@ -67,7 +67,9 @@ fn read_secret(text: &str) -> Result<Secret, String> {
 struct Received {
     received_at: String,
     path: String,
+    /// The event's id, as the body has it.
     id: String,
+    webhook_id: String,
     r#type: String,
     attempt: u32,
     /// Whether the signature is good; null if no secret was given.
@@ -79,6 +81,8 @@ struct Received {
 /// The part of the body that is printed.
 #[derive(Default, Deserialize)]
 struct Body {
+    #[serde(default)]
+    id: String,
     #[serde(default)]
     r#type: String,
     timestamp: Option<Timestamp>,
@@ -150,7 +154,8 @@ async fn receive(
     let received = Received {
         received_at: rfc3339_millis(now),
         path: uri.path().to_owned(),
-        id: text("webhook-id").to_owned(),
+        id: parsed.id,
+        webhook_id: text("webhook-id").to_owned(),
         r#type: parsed.r#type,
         attempt,
         verified: settings.verify(
@@ -202,7 +207,7 @@ impl Receiver {
         if !self.settings.quiet {
             self.print(&received);
         }
-        seen.ids.insert(received.id);
+        seen.ids.insert(received.webhook_id);
         if self.settings.stop_after.is_some_and(|most| seen.received >= most) {
             self.enough.cancel();
         }

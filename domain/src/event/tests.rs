@@ -66,6 +66,27 @@ fn the_time_of_arrival_stands_in_for_a_missing_time() {
 }
 
 #[test]
+fn a_repetition_has_the_same_digest_and_other_content_another() {
+    let digest = |change: &dyn Fn(&mut v1::Event)| {
+        let mut wire = wire();
+        change(&mut wire);
+        decode(&wire).unwrap().digest()
+    };
+    let first = digest(&|_| {});
+    assert_eq!(first, digest(&|wire| wire.company_id = "other".into()), "the company is no content");
+    assert_eq!(first, digest(&|wire| wire.data = Some(Data::Json("{\"title\": \"Pay\",\"n\":1.10}".into()))));
+    assert_ne!(first, digest(&|wire| wire.data = Some(Data::Json("{}".into()))));
+    assert_ne!(first, digest(&|wire| wire.r#type = "todo.done".into()));
+    assert_ne!(first, digest(&|wire| wire.project_id = "p2".into()));
+    assert_ne!(first, digest(&|wire| wire.occurred_at = None));
+    let object = Struct { fields: BTreeMap::from([("n".to_owned(), number(1.0))]) };
+    assert_eq!(
+        digest(&|wire| wire.data = Some(Data::Struct(object.clone()))),
+        digest(&|wire| wire.data = Some(Data::Json("{\"n\":1}".into()))),
+    );
+}
+
+#[test]
 fn every_rejection_names_its_field() {
     assert_eq!(rejected_field(|e| e.id.clear()), "id");
     assert_eq!(rejected_field(|e| e.id = "a.b".into()), "id");

@@ -11,6 +11,7 @@ fn attempted(outcome: Outcome, consequence: Consequence) -> Entry {
         event_id: "evt_1".into(),
         event_type: "todo.created".into(),
         company_id: "c1".into(),
+        digest: ContentDigest(Uuid::from_u128(9)),
         phases: Phases {
             dns: Some(Duration::from_millis(3)),
             connect: None,
@@ -57,6 +58,7 @@ fn every_entry_reads_back() {
         attempted(unreachable(UnreachableClass::InvalidReply), Consequence::GiveUp),
         Entry::Dropped(Dropped {
             event_id: "evt_2".into(),
+            company_id: "c2".into(),
             webhook_id: WebhookId(Uuid::from_u128(6)),
             dropped_at: time(),
             reason: "deleted".into(),

@@ -23,6 +23,7 @@ pub(super) fn write(entry: &Entry) -> Wire {
         Entry::Attempted(attempted) => Wire::Attempted(write_attempted(attempted)),
         Entry::Dropped(dropped) => Wire::Dropped(v1::Dropped {
             event_id: dropped.event_id.clone(),
+            company_id: dropped.company_id.clone(),
             webhook_id: write_uuid(dropped.webhook_id.0),
             dropped_at: Some(time::write(dropped.dropped_at)),
             reason: dropped.reason.clone(),
@@ -44,6 +45,7 @@ fn write_attempted(attempted: &Attempted) -> v1::Attempted {
         event_id: attempted.event_id.clone(),
         event_type: attempted.event_type.clone(),
         company_id: attempted.company_id.clone(),
+        digest: write_uuid(attempted.digest.0),
         webhook_id: write_uuid(attempted.webhook_id.0),
         epoch: attempted.epoch,
         attempt: attempted.attempt,
@@ -96,6 +98,7 @@ pub(super) fn read(entry: Option<Wire>) -> Result<Entry, BadBatch> {
         Wire::Attempted(attempted) => Entry::Attempted(Box::new(read_attempted(attempted)?)),
         Wire::Dropped(dropped) => Entry::Dropped(Dropped {
             event_id: dropped.event_id,
+            company_id: dropped.company_id,
             webhook_id: WebhookId(read_uuid(&dropped.webhook_id)?),
             dropped_at: read_time(dropped.dropped_at)?,
             reason: dropped.reason,
@@ -123,6 +126,7 @@ fn read_attempted(attempted: v1::Attempted) -> Result<Attempted, BadBatch> {
         phases: read_phases(&attempted),
         // What is none is left out: only people look at it.
         address: attempted.address.parse().ok(),
+        digest: ContentDigest(read_uuid(&attempted.digest)?),
         event_id: attempted.event_id,
         event_type: attempted.event_type,
         company_id: attempted.company_id,

@@ -18,12 +18,13 @@ impl Notification {
     /// The mail for the webhook's contact.
     pub fn mail(&self) -> Mail {
         let mut text = format!(
-            "{}\n\nWebhook: {} ({})\nURL: {}\nSince: {}\n",
+            "{}\n\nWebhook: {} ({})\nURL: {}\nSince: {}\nNotification: number {} about this webhook\n",
             self.what_happened(),
             self.called(),
             self.webhook_id,
             self.shown_url(),
             self.happened(),
+            self.sequence,
         );
         if let Some(outcome) = &self.outcome {
             text.push_str(&format!("Last outcome: {}\n", one_line(&outcome.told())));

@@ -11,12 +11,13 @@ fn rules(json: serde_json::Value) -> Vec<Rule> {
 fn disabled() -> Notification {
     let outcome = json!({
         "outcome": "refused", "status": 503, "unreachable_class": null, "error": null,
-        "event_id": "e1", "attempt": 6, "response_body": "busy"
+        "event_ref": EventRef::new("c1", "e1"), "event_id": "e1", "attempt": 6, "response_body": "busy"
     });
     Notification {
         kind: Kind::Disabled,
         happened_at: "2026-11-23T09:30:00.123Z".parse().unwrap(),
         webhook_id: WebhookId(Uuid::from_u128(7)),
+        sequence: 12,
         name: "orders".to_owned(),
         url: "https://example.com/hook?key=secret".to_owned(),
         rules: rules(json!([{"companies": ["c1"]}])),
@@ -30,13 +31,14 @@ fn disabled() -> Notification {
 fn a_notification_is_an_event_about_its_webhook() {
     let notification = disabled();
     let event = notification.event();
-    assert_eq!(event.id, "webhook_disabled_whk_00000000000000000000000000000007_3_1795426200123");
+    assert_eq!(event.id, "webhook_disabled_whk_00000000000000000000000000000007_12");
     let event = Event::decode(&prost::Message::encode_to_vec(&event).into(), usize::MAX).unwrap();
     assert_eq!((&*event.event_type, &*event.company_id, &*event.project_id), ("webhook.disabled", "c1", ""));
     assert_eq!(event.about(), Some(notification.webhook_id));
     let body: serde_json::Value = serde_json::from_slice(&event.body(Timestamp::UNIX_EPOCH)).unwrap();
     assert_eq!(body["timestamp"], "2026-11-23T09:30:00.123Z");
     assert_eq!(body["data"]["webhook"]["url"], "https://example.com/hook?…");
+    assert_eq!((&body["data"]["sequence"], &body["data"]["epoch"]), (&json!(12), &json!(3)));
     assert_eq!(body["data"]["reason"], "exhausted");
     assert_eq!(body["data"]["outcome"]["status"], 503);
 }
@@ -62,6 +64,7 @@ fn a_mail_says_what_happened_and_what_to_do() {
         "the last retry of a delivery failed",
         "URL: https://example.com/hook?…\n",
         "Since: 2026-11-23T09:30:00.123Z\n",
+        "Notification: number 12 about this webhook\n",
         "Last outcome: the receiver answered 503 (attempt 6 of the event e1)\n",
         "mend the receiver, then enable",
     ] {

@@ -88,7 +88,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
         return StatusCode::UNAUTHORIZED;
     }
     let Ok(event) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST };
-    let id = event["id"].as_str().unwrap_or_default().to_owned();
+    let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     let is_new = receiver.seen.lock().is_ok_and(|mut seen| seen.insert(id));
     if is_new && receiver.events.send(event).await.is_err() {
         return StatusCode::SERVICE_UNAVAILABLE;

@@ -86,8 +86,9 @@ const receiver = createServer(async (request, response) => {
     return response.writeHead(401).end();
   }
   response.writeHead(204).end();
-  if (!seen.has(event.id)) {
-    seen.add(event.id);
+  const webhookId = request.headers["webhook-id"] as string;
+  if (!seen.has(webhookId)) {
+    seen.add(webhookId);
     receiver.emit("event", event);
   }
 });

@@ -87,7 +87,8 @@ pub(super) async fn follow(
     }
     let select = "SELECT webhook_id, state, epoch, disable_policy, last_accepted_at, failing_epoch,
                          failing_until, told_failing_at
-                  FROM webhook_health JOIN webhooks ON id = webhook_id WHERE webhook_id = ANY ($1)";
+                  FROM webhook_health JOIN webhooks ON id = webhook_id WHERE webhook_id = ANY ($1)
+                  ORDER BY webhook_id";
     let rows = transaction.query(select, &[&Vec::from_iter(ids)]).await?;
     let changes = rows.iter().filter_map(|row| {
         let webhook_id: Uuid = row.get("webhook_id");

@@ -1,19 +1,11 @@
 //! Rows written many at a time: an array for each column.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap, HashSet},
-    time::Duration,
-};
+use std::{borrow::Cow, collections::HashSet, time::Duration};
 
 use bytes::Bytes;
 use deadpool_postgres::Transaction;
-use jiff::{Timestamp, civil::Date};
-use posthorn_domain::{
-    event::Event,
-    id::WebhookId,
-    journal::{Attempted, Consequence, Dropped, Rejected, Routed},
-};
+use jiff::Timestamp;
+use posthorn_domain::journal::{Attempted, Consequence, Dropped, Rejected};
 use tokio_postgres::{Error, types::Json};
 use uuid::Uuid;
 
@@ -50,85 +42,6 @@ macro_rules! column {
 }
 pub(super) use column;
 
-/// A row of `events`, to be.
-pub(super) struct EventRow<'a> {
-    pub(super) event: Event,
-    pub(super) routed: &'a Routed,
-    pub(super) webhook_ids: Vec<WebhookId>,
-}
-
-/// By day and id.
-pub(super) type EventRows<'a> = BTreeMap<(Date, String), EventRow<'a>>;
-
-/// An event that was routed twice, because a router fell or its producer published again, is one row,
-/// with all the webhooks that either found.
-pub(super) fn event_rows<'a>(routed: &[&'a Routed]) -> EventRows<'a> {
-    let mut rows = EventRows::new();
-    for routed in routed {
-        // What a router has routed decodes; were it not so, there would be nothing to file it under.
-        let Ok(event) = Event::decode(&routed.message, usize::MAX) else {
-            tracing::error!("the journal holds a routed event that does not decode: it is left out");
-            continue;
-        };
-        let key = (day_of(routed.received_at), event.id.clone());
-        let row = rows.entry(key).or_insert(EventRow { event, routed, webhook_ids: Vec::new() });
-        row.webhook_ids.extend(&routed.webhook_ids);
-        row.webhook_ids.sort_unstable();
-        row.webhook_ids.dedup();
-    }
-    rows
-}
-
-/// Writes events, and keeps of `rows` those that are new. One that is there already keeps its first row
-/// and gains webhooks.
-pub(super) async fn events(transaction: &Transaction<'_>, rows: &mut EventRows<'_>) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let insert = "INSERT INTO events (received_on, id, received_at, type, company_id, project_id, occurred_at,
-                                      message, webhook_ids)
-                  SELECT received_on, id, received_at, type, company_id, project_id, occurred_at, message,
-                         webhook_ids::uuid[]
-                  FROM unnest($1::date[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-                              $7::timestamptz[], $8::bytea[], $9::text[])
-                       AS row (received_on, id, received_at, type, company_id, project_id, occurred_at, message,
-                               webhook_ids)
-                  ON CONFLICT (received_on, id) DO UPDATE
-                  SET webhook_ids = ARRAY(SELECT DISTINCT unnest(events.webhook_ids || excluded.webhook_ids))
-                  WHERE NOT events.webhook_ids @> excluded.webhook_ids
-                  RETURNING received_on, id, received_at";
-    let statement = transaction.prepare_cached(insert).await?;
-    let written = transaction
-        .query(
-            &statement,
-            &[
-                &column!(rows.keys(), key => key.0),
-                &column!(rows.keys(), key => key.1.as_str()),
-                &column!(rows.values(), row => row.routed.received_at),
-                &column!(rows.values(), row => row.event.event_type.as_str()),
-                &column!(rows.values(), row => clean(&row.event.company_id)),
-                &column!(rows.values(), row => clean(&row.event.project_id)),
-                &column!(rows.values(), row => row.event.occurred_at),
-                &column!(rows.values(), row => Bytes::as_ref(&row.routed.message)),
-                &column!(rows.values(), row => array(&row.webhook_ids)),
-            ],
-        )
-        .await?;
-    let written: HashMap<(Date, String), Timestamp> =
-        written.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect();
-    // One that was there already answers the time of its first row.
-    rows.retain(|key, row| {
-        written.get(key).is_some_and(|at| at.as_microsecond() == row.routed.received_at.as_microsecond())
-    });
-    Ok(())
-}
-
-/// An array literal: `unnest` takes no arrays of arrays of different lengths.
-fn array(webhooks: &[WebhookId]) -> String {
-    let ids: Vec<_> = webhooks.iter().map(|id| id.0.to_string()).collect();
-    format!("{{{}}}", ids.join(","))
-}
-
 /// Writes attempts, and keeps of `rows` those that are new.
 pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Attempted>) -> Result<(), Error> {
     if rows.is_empty() {
@@ -138,11 +51,13 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Atte
     let insert = "INSERT INTO attempts (started_on, id, event_id, webhook_id, epoch, attempt, started_at,
                                         duration_ms, outcome, status, unreachable_class, error, response_body,
                                         step, next_attempt_at, event_type, company_id, dns_ms, connect_ms,
-                                        first_byte_ms, response_headers, address)
+                                        first_byte_ms, response_headers, event_ref, digest,
+                                        address)
                   SELECT * FROM unnest($1::date[], $2::uuid[], $3::text[], $4::uuid[], $5::int[], $6::int[],
                                        $7::timestamptz[], $8::int[], $9::text[], $10::smallint[], $11::text[],
                                        $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::text[],
-                                       $17::text[], $18::int[], $19::int[], $20::int[], $21::jsonb[], $22::inet[])
+                                       $17::text[], $18::int[], $19::int[], $20::int[], $21::jsonb[], $22::uuid[],
+                                       $23::uuid[], $24::inet[])
                   ON CONFLICT DO NOTHING
                   RETURNING id";
     let statement = transaction.prepare_cached(insert).await?;
@@ -171,6 +86,8 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Atte
                 &column!(rows.iter(), row => row.phases.connect.map(millis)),
                 &column!(rows.iter(), row => millis(row.phases.first_byte)),
                 &column!(rows.iter(), row => headers(&row.response_headers)),
+                &column!(rows.iter(), row => row.event_ref().0),
+                &column!(rows.iter(), row => row.digest.0),
                 &column!(rows.iter(), row => row.address),
             ],
         )
@@ -223,9 +140,12 @@ pub(super) async fn dropped(transaction: &Transaction<'_>, rows: &mut [&Dropped]
     if rows.is_empty() {
         return Ok(());
     }
-    rows.sort_unstable_by_key(|row| (row.webhook_id, row.event_id.clone()));
-    let insert = "INSERT INTO dropped_deliveries (dropped_on, event_id, webhook_id, dropped_at, reason)
-                  SELECT * FROM unnest($1::date[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[])
+    rows.sort_by_cached_key(|row| (row.event_ref(), row.webhook_id));
+    let insert =
+        "INSERT INTO dropped_deliveries (dropped_on, event_id, webhook_id, dropped_at, reason, company_id,
+                                                  event_ref)
+                  SELECT * FROM unnest($1::date[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[],
+                                       $6::text[], $7::uuid[])
                   ON CONFLICT DO NOTHING";
     let statement = transaction.prepare_cached(insert).await?;
     transaction
@@ -237,6 +157,8 @@ pub(super) async fn dropped(transaction: &Transaction<'_>, rows: &mut [&Dropped]
                 &column!(rows.iter(), row => row.webhook_id.0),
                 &column!(rows.iter(), row => row.dropped_at),
                 &column!(rows.iter(), row => clean(&row.reason)),
+                &column!(rows.iter(), row => clean(&row.company_id)),
+                &column!(rows.iter(), row => row.event_ref().0),
             ],
         )
         .await?;

@@ -11,7 +11,7 @@ use posthorn_domain::{
 };
 use tokio_postgres::Error;
 
-use super::rows::{EventRows, column};
+use super::{events::EventRow, rows::column};
 use crate::{partitions::day_of, statistics::ALL_WEBHOOKS};
 
 /// By day, webhook and minute: the order in which rows are locked. That of all webhooks, which every
@@ -43,7 +43,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 /// Counts events and attempts, all of which are new.
 pub(super) async fn count(
     transaction: &Transaction<'_>,
-    events: &EventRows<'_>,
+    events: &[&EventRow<'_>],
     attempted: &[&Attempted],
 ) -> Result<(), Error> {
     let tallies = tallies(events, attempted);
@@ -73,12 +73,12 @@ pub(super) async fn count(
     Ok(())
 }
 
-fn tallies(events: &EventRows<'_>, attempted: &[&Attempted]) -> Tallies {
+fn tallies(events: &[&EventRow<'_>], attempted: &[&Attempted]) -> Tallies {
     let mut tallies = Tallies::new();
     let mut at = |webhook: WebhookId, time: Timestamp, count: &dyn Fn(&mut Tally)| {
         count(tallies.entry((day_of(time), webhook, minute_of(time))).or_default());
     };
-    for row in events.values() {
+    for row in events {
         for webhook in row.webhook_ids.iter().chain([&ALL_WEBHOOKS]) {
             at(*webhook, row.routed.received_at, &|tally| tally.events += 1);
         }

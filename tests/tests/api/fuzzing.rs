@@ -54,8 +54,8 @@ fn known(event: &str, webhook: &str) -> String {
     };
     let delivery = [("path.event", event), ("path.webhook", webhook)];
     [
-        operation("GET /v1/events/{id}", &[("path.id", event)]),
-        operation("GET /v1/events/{id}/explain", &[("path.id", event), ("query.webhook", webhook)]),
+        operation("GET /v1/events/{event}", &[("path.event", event)]),
+        operation("GET /v1/events/{event}/explain", &[("path.event", event), ("query.webhook", webhook)]),
         operation("GET /v1/webhooks/{id}/deliveries", &[("path.id", webhook)]),
         operation("GET /v1/webhooks/{id}/statistics", &[("path.id", webhook)]),
         operation("GET /v1/event-types/{type}", &[("path.type", "todo.created")]),

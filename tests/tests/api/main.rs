@@ -11,6 +11,7 @@ mod explaining;
 mod fuzzing;
 mod guide;
 mod idempotency;
+mod identity;
 mod publishing;
 mod rejected;
 mod replays;

@@ -58,7 +58,6 @@ impl Theirs {
     fn path(&self, route: &Route) -> String {
         let id = match route.path.split('/').nth(2) {
             Some("webhooks") => &self.webhook,
-            Some("events") => &self.event.id,
             Some("replays") => &self.replay,
             Some("rejected-events") => &self.rejected,
             Some("tokens") => &self.token,
@@ -70,7 +69,7 @@ impl Theirs {
         let path = path.replace("{webhook}", &self.webhook).replace("{type}", "todo.created");
         assert!(!path.contains('{'), "say what stands for the parts of {}", route.path);
         match &*route.path {
-            "/v1/events/{id}/explain" => format!("{path}?webhook={}", self.webhook),
+            "/v1/events/{event}/explain" => format!("{path}?webhook={}", self.webhook),
             "/v1/projects/{id}" => format!("{path}?company=b"),
             _ => path,
         }
@@ -143,7 +142,12 @@ async fn a_token_of_one_company_finds_nothing_of_another() {
             (_, one) if one.contains('{') => _ = answer.problem(404, "not-found"),
             (
                 "GET",
-                "/v1/webhooks" | "/v1/events" | "/v1/rejected-events" | "/v1/companies" | "/v1/projects",
+                "/v1/webhooks"
+                | "/v1/events"
+                | "/v1/event-conflicts"
+                | "/v1/rejected-events"
+                | "/v1/companies"
+                | "/v1/projects",
             ) => {
                 assert_eq!(answer.expect(200)["data"], json!([]), "{route:?}");
             }

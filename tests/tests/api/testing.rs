@@ -26,6 +26,7 @@ async fn a_test_makes_a_signed_attempt_and_changes_nothing() {
     assert!(request.is_signed_with(webhook["secret"].as_str().unwrap()));
     assert_eq!(request.json()["type"], "webhook.test");
     assert_eq!((request.id(), request.header("x-own")), (tested["event_id"].as_str().unwrap(), "1"));
+    assert_eq!(request.webhook_id(), tested["event_ref"]);
     let shown = admin.get(&path).await.expect(200);
     assert_eq!((&shown["state"], &shown["last_failed_at"]), (&json!("paused"), &Value::Null));
     assert_eq!(app.database.count("SELECT count(*) FROM attempts", &[]).await, 0);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lapin::types::{AMQPValue, FieldTable};
-use posthorn_tests::{App, Data, Event, Receiver, always, broker::identified, event, statuses, struct_event};
+use posthorn_tests::{
+    App, Data, Event, Receiver, always, broker::identified, event, reference, statuses, struct_event,
+};
 use prost::Message;
 use prost_types::{ListValue, Struct, Value, value::Kind};
 use serde_json::json;
@@ -26,7 +28,7 @@ async fn the_body_is_the_envelope_around_the_producers_own_bytes() {
         event.id
     );
     assert_eq!(String::from_utf8_lossy(&request.body), expected);
-    assert_eq!((request.method.as_str(), request.id()), ("POST", event.id.as_str()));
+    assert_eq!((request.method.as_str(), request.webhook_id()), ("POST", &*reference("c1", &event.id)));
     assert_eq!(request.header("content-type"), "application/json");
     assert_eq!(request.header("posthorn-attempt"), "1");
     assert!(request.header("user-agent").starts_with("Posthorn/"), "{request:?}");

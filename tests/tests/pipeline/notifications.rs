@@ -21,13 +21,17 @@ async fn receiver_that_fails(healed: &Arc<AtomicBool>) -> Receiver {
     .await
 }
 
-/// The bodies of notifications that came to a path, in the order in which they happened: those that are
-/// published together may overtake each other on their way.
+/// The bodies of notifications about one webhook that came to a path, in the order that they tell: they
+/// may overtake each other on their way.
 fn told(receiver: &Receiver, path: &str) -> Vec<Value> {
     let body = |request: &Request| serde_json::from_slice(&request.body).expect("JSON");
     let mut bodies: Vec<Value> = receiver.to(path).iter().map(body).collect();
-    bodies.sort_by_key(|body| body["occurred_at"].as_str().map(str::to_owned));
+    bodies.sort_by_key(|body| body["data"]["sequence"].as_u64());
     bodies
+}
+
+fn sequences(bodies: &[Value]) -> Vec<u64> {
+    bodies.iter().map(|body| body["data"]["sequence"].as_u64().expect("it is numbered")).collect()
 }
 
 fn types(bodies: &[Value]) -> Vec<&str> {
@@ -82,7 +86,8 @@ async fn whoever_asks_by_name_and_the_contact_are_told_that_a_webhook_fails_is_d
     assert_eq!(bodies[0]["data"]["outcome"]["attempt"], 4, "half of five retries are used");
     assert_eq!(bodies[1]["company_id"], "c1");
     let id = bodies[1]["id"].as_str().unwrap();
-    assert!(id.starts_with(&format!("webhook_disabled_{}_1_", broken.id)), "{id}");
+    assert_eq!(id, format!("webhook_disabled_{}_2", broken.id));
+    assert_eq!(sequences(&bodies), [1, 2, 3]);
 
     // Neither the webhook itself, nor another company, nor who wants "all" is told.
     receiver.receives_of(&failing.id, 1).await;
@@ -132,6 +137,7 @@ async fn a_failing_webhook_recovers_once_what_was_in_trouble_is_accepted_and_fla
     let bodies = told(&receiver, "/told");
     assert_eq!(types(&bodies)[2], "webhook.disabled", "neither failing nor recovered again");
     assert_eq!(bodies[2]["data"]["reason"], "operator");
+    assert_eq!(sequences(&bodies), [1, 2, 3]);
 }
 
 #[tokio::test]
@@ -151,8 +157,8 @@ async fn a_notification_waits_until_it_can_be_told_and_keeps_its_id() {
     // As a recorder leaves it that falls after the broker's confirm.
     app.database
         .script(
-            "INSERT INTO notifications (kind, webhook_id, epoch, happened_at, reason)
-             SELECT kind, webhook_id, epoch, happened_at, reason FROM kept",
+            "INSERT INTO notifications (kind, webhook_id, epoch, happened_at, reason, sequence)
+             SELECT kind, webhook_id, epoch, happened_at, reason, sequence FROM kept",
         )
         .await;
     is_told(&receiver, "/told", 2).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 use posthorn_domain::{
+    event::ContentDigest,
     id::WebhookId,
     journal::{Attempted, Consequence, Entry, Routed},
     outcome::{Outcome, Phases, UnreachableClass},
@@ -70,6 +71,7 @@ fn entries(number: i64, webhooks: &[WebhookId], base: Timestamp) -> Vec<Entry> {
             event_id: event.id.clone(),
             event_type: event.r#type.clone(),
             company_id: event.company_id.clone(),
+            digest: ContentDigest(Uuid::nil()),
             webhook_id: *webhook,
             epoch: 1,
             attempt: 1,

@@ -16,10 +16,10 @@ async fn partitions_are_made_ahead_and_dropped_after_the_retention() {
     let old = "SELECT count(*) FROM pg_tables WHERE tablename LIKE '%\\_20200101'";
     eventually_is("old partitions", 0, async || app.database.count(old, &[]).await).await;
     let ahead = "SELECT count(*) FROM pg_tables
-                 WHERE tablename = ANY (ARRAY['events', 'attempts', 'rejected_events', 'dropped_deliveries',
-                                              'statistics_minutes'])
+                 WHERE tablename = ANY (ARRAY['events', 'event_conflicts', 'attempts', 'rejected_events',
+                                              'dropped_deliveries', 'statistics_minutes'])
                     OR tablename LIKE '%\\_' || to_char((now() AT TIME ZONE 'UTC')::date + 2, 'YYYYMMDD')";
-    assert_eq!(app.database.count(ahead, &[]).await, 10, "five tables, and a partition of each in two days");
+    assert_eq!(app.database.count(ahead, &[]).await, 12, "six tables, and a partition of each in two days");
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_retry_that_returns_to_a_removed_webhook_is_dropped_and_recorded() {
     app.is_let_go(&removed).await;
     app.broker.delete_queue(&app.queue(&removed)).await;
 
-    let dropped = "SELECT count(*) FROM dropped_deliveries WHERE event_id = $1";
+    let dropped = "SELECT count(*) FROM dropped_deliveries WHERE company_id = 'c1' AND event_id = $1";
     eventually_is("dropped", 1, async || app.database.count(dropped, &[&event.id]).await).await;
     assert_eq!(receiver.count(), 1);
     assert!(app.broker.queue(&app.queue(&removed)).await.is_none(), "nobody declared the queue again");
