@@ -41,8 +41,8 @@ const OWN_APP_ID: &str = "posthorn";
 const ROUND_TYPE: &str = "posthorn.v1.Round";
 const JOURNAL_TYPE: &str = "posthorn.v1.JournalBatch";
 
-/// The most bytes of a rejected message that are kept: brokers from 4.0 take 16 MiB in all.
-const MOST_KEPT: usize = 8 << 20;
+/// Bytes of a rejected message that are kept at most.
+const MOST_KEPT: usize = 1 << 20;
 
 /// A message from a queue.
 #[derive(Debug, Clone)]
@@ -57,7 +57,8 @@ pub struct Message {
     pub headers: DeliveryHeaders,
     /// The program that published it says so; empty if it doesn't.
     pub app_id: String,
-    /// How often it came back to the queue unacknowledged, where the queue counts that.
+    /// How often it came back to the queue unacknowledged, where the queue counts that. What its publisher
+    /// says of it means nothing.
     pub returns: u32,
 }
 
@@ -85,7 +86,10 @@ impl Message {
             |property: &Option<ShortString>| property.as_ref().map(ToString::to_string).unwrap_or_default();
         Self {
             headers: headers.map(DeliveryHeaders::read).unwrap_or_default(),
-            returns: headers.and_then(|table| number(table, DELIVERY_COUNT)).unwrap_or_default(),
+            returns: headers
+                .filter(|_| delivery.redelivered)
+                .and_then(|table| number(table, DELIVERY_COUNT))
+                .unwrap_or_default(),
             message_id: text(delivery.properties.message_id()),
             app_id: text(delivery.properties.app_id()),
             routing_key: delivery.routing_key.to_string(),
@@ -173,6 +177,17 @@ impl Names {
         headers: &DeliveryHeaders,
     ) -> Publication {
         self.publication(self.retry(delay), webhook, event, message, headers)
+    }
+
+    /// A delivery that came back again and again, to be attempted alone.
+    pub fn suspect_delivery(
+        &self,
+        webhook: WebhookId,
+        event_id: &str,
+        event: Bytes,
+        headers: &DeliveryHeaders,
+    ) -> Publication {
+        self.publication(self.suspect_deliveries(), webhook, event_id, event, headers)
     }
 
     /// One of our own events, for the router.
@@ -275,6 +290,9 @@ fn text(table: &FieldTable, name: &str) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod hostile;
 
 #[cfg(test)]
 mod tests {
