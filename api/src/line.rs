@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use posthorn_broker::{Broker, BrokerError, DeliveryHeaders, Names, Publisher, Session, Viewer};
+use posthorn_broker::{Broker, BrokerError, DeliveryHeaders, Names, Publisher, Role, Session, Viewer};
 use posthorn_domain::{
     id::{EventRef, WebhookId},
     told::told,
@@ -49,7 +49,7 @@ impl Line {
     /// # Errors
     /// Those of the broker that trying again cannot mend.
     pub(crate) async fn keep(&self, broker: &Broker, stop: &CancellationToken) -> Result<(), BrokerError> {
-        while let Some(session) = broker.session("api", stop).await? {
+        while let Some(session) = broker.session(Role::Api, stop).await? {
             match session.publisher().await {
                 Ok(publisher) => {
                     self.open.send_replace(Some(Open { session: session.clone(), publisher }));

@@ -17,6 +17,12 @@ pub struct Backlog {
     pub orphans: u32,
     /// Journal batches to be recorded.
     pub journal: u32,
+    /// Events that came back again and again, to be routed alone.
+    pub suspect_events: u32,
+    /// Deliveries that came back again and again, to be attempted alone.
+    pub suspect_deliveries: u32,
+    /// Events that no router survives.
+    pub quarantine: u32,
 }
 
 impl Session {
@@ -42,6 +48,9 @@ async fn look(channel: &Channel, config: &Config) -> Result<Backlog, BrokerError
         retries,
         orphans: waiting(channel, names.orphans()).await?,
         journal: waiting(channel, names.journal()).await?,
+        suspect_events: waiting(channel, names.suspect_events()).await?,
+        suspect_deliveries: waiting(channel, names.suspect_deliveries()).await?,
+        quarantine: waiting(channel, names.quarantine()).await?,
     })
 }
 

@@ -20,8 +20,26 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const SHORT_SESSION: Duration = Duration::from_secs(2);
 /// Seconds; twice this passes until a connection that went silent is given up.
 const HEARTBEAT: u16 = 10;
-/// Bytes. lapin makes room for 64 frames on each connection: 8 MiB with the broker's own maximum.
+/// Bytes of a frame. lapin makes room for 64 of them on each connection.
 const FRAME_MAX: u32 = 16 << 10;
+/// The same where messages of services come in. Their headers lie in one frame each, as large as the
+/// broker takes from a publisher: 128 KiB if it is not told otherwise.
+const PUBLISHERS_FRAME_MAX: u32 = 1 << 20;
+
+/// Who opens a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Routes events.
+    Router,
+    /// Routes events that came back again and again, beside a router's own session.
+    Suspects,
+    /// Makes attempts.
+    Dispatcher,
+    /// Writes the journal to the database.
+    Recorder,
+    /// Publishes deliveries for requests.
+    Api,
+}
 
 /// The kind of a webhook's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +83,6 @@ impl Broker {
     pub fn new(config: Config) -> Result<Self, BrokerError> {
         let mut url = AMQPUri::from_str(&config.url).map_err(|_| BrokerError::BadUrl)?;
         url.query.heartbeat = url.query.heartbeat.or(Some(HEARTBEAT));
-        url.query.frame_max = url.query.frame_max.or(Some(FRAME_MAX));
         Ok(Self { config, url, current: Mutex::new(None) })
     }
 
@@ -74,14 +91,13 @@ impl Broker {
         &self.config.names
     }
 
-    /// Opens a session, trying again with growing pauses until it works. `role` names the
-    /// connections. `None` once `stop` is cancelled.
+    /// Opens a session, trying again with growing pauses until it works. `None` once `stop` is cancelled.
     ///
     /// # Errors
     /// Only those that trying again cannot mend.
     pub async fn session(
         &self,
-        role: &str,
+        role: Role,
         stop: &CancellationToken,
     ) -> Result<Option<Arc<Session>>, BrokerError> {
         let mut pause = FIRST_PAUSE;
@@ -110,12 +126,16 @@ impl Broker {
         }
     }
 
-    /// Opens a session once.
+    /// Opens a session once, beside the one that tells whether there is one.
     ///
     /// # Errors
     /// If it doesn't work at once.
-    pub async fn open(&self, role: &str) -> Result<Arc<Session>, BrokerError> {
-        let session = Session::open(&self.url, &self.config, role).await?;
+    pub async fn open_beside(&self, role: Role) -> Result<Arc<Session>, BrokerError> {
+        Session::open(&self.url, &self.config, role).await
+    }
+
+    async fn open(&self, role: Role) -> Result<Arc<Session>, BrokerError> {
+        let session = self.open_beside(role).await?;
         tracing::info!("connected to RabbitMQ at {}", self.address());
         *self.current() = Some(Opened { session: session.clone(), at: Instant::now() });
         Ok(session)
@@ -125,7 +145,10 @@ impl Broker {
     pub fn missing(&self) -> Option<String> {
         let current = self.current();
         match current.as_ref().map(|opened| &opened.session).filter(|session| session.is_open()) {
-            None => Some(format!("no connection to RabbitMQ at {}", self.address())),
+            None => Some(match current.as_ref().and_then(|opened| opened.session.failure()) {
+                Some(failure) => format!("no connection to RabbitMQ at {}: {failure}", self.address()),
+                None => format!("no connection to RabbitMQ at {}", self.address()),
+            }),
             Some(session) if session.is_blocked() => {
                 Some("RabbitMQ accepts no messages: it has a memory or disk alarm".to_owned())
             }
@@ -143,6 +166,26 @@ impl Broker {
 
     fn address(&self) -> String {
         format!("{}:{}", self.url.authority.host, self.url.authority.port)
+    }
+}
+
+impl Role {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Router => "router",
+            Self::Suspects => "router of suspects",
+            Self::Dispatcher => "dispatcher",
+            Self::Recorder => "recorder",
+            Self::Api => "api",
+        }
+    }
+
+    /// Bytes of a frame on the connection that publishes, and on the one that consumes.
+    pub(crate) fn frames(self) -> (u32, u32) {
+        match self {
+            Self::Router | Self::Suspects => (FRAME_MAX, PUBLISHERS_FRAME_MAX),
+            Self::Dispatcher | Self::Recorder | Self::Api => (FRAME_MAX, FRAME_MAX),
+        }
     }
 }
 

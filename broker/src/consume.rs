@@ -45,6 +45,7 @@ const MOST_AHEAD: usize = 16;
 
 /// A channel that consumes, with one task that sends its acknowledgements in order.
 pub struct ConsumerChannel {
+    session: Arc<Session>,
     channel: Channel,
     acks: Mutex<Acks>,
     due_changed: Notify,
@@ -98,6 +99,7 @@ impl Session {
         let opened = timeout(ANSWER_TIMEOUT, self.consuming.create_channel()).await;
         let channel = opened.map_err(|_| BrokerError::NoAnswer { task })?.map_err(BrokerError::amqp(task))?;
         let channel = Arc::new(ConsumerChannel {
+            session: self.clone(),
             channel,
             acks: Mutex::new(Acks::new()),
             due_changed: Notify::new(),
@@ -120,6 +122,7 @@ impl ConsumerChannel {
     /// If the broker refuses, which kills the channel with all its consumers, or is gone.
     pub async fn consume(self: &Arc<Self>, queue: &str, prefetch: u16) -> Result<Source, BrokerError> {
         let task = "consume a queue";
+        self.session.consumes(queue);
         let id = ConsumerId(self.consumers.fetch_add(1, Relaxed));
         // Unique in its channel, and shorter than the broker's: lapin keeps five copies of it.
         let tag = id.0.to_string();

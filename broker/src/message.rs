@@ -183,11 +183,11 @@ impl Names {
     pub fn suspect_delivery(
         &self,
         webhook: WebhookId,
-        event_id: &str,
-        event: Bytes,
+        event: EventRef,
+        message: Bytes,
         headers: &DeliveryHeaders,
     ) -> Publication {
-        self.publication(self.suspect_deliveries(), webhook, event_id, event, headers)
+        self.publication(self.suspect_deliveries(), webhook, event, message, headers)
     }
 
     /// One of our own events, for the router.

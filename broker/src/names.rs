@@ -31,6 +31,21 @@ impl Names {
         format!("{}.router", self.prefix)
     }
 
+    /// The exchange and the queue of events that came back to the router's queue again and again.
+    pub fn suspect_events(&self) -> String {
+        format!("{}.suspects.events", self.prefix)
+    }
+
+    /// The exchange and the queue of deliveries that came back to a webhook's queue again and again.
+    pub fn suspect_deliveries(&self) -> String {
+        format!("{}.suspects.deliveries", self.prefix)
+    }
+
+    /// The exchange and the queue of events that no router survives. Nobody reads it.
+    pub fn quarantine(&self) -> String {
+        format!("{}.quarantine", self.prefix)
+    }
+
     /// The exchange and the queue of rounds, from routers to dispatchers.
     pub fn rounds(&self) -> String {
         format!("{}.rounds", self.prefix)

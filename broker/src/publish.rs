@@ -5,10 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use posthorn_domain::told::told;
 use posthorn_proto::confirm::{ConfirmChannel, Publication};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::timeout,
 };
 
@@ -19,6 +20,9 @@ use crate::{
 
 /// The most publications without confirm on a channel.
 const MOST_IN_FLIGHT: usize = 2000;
+/// Bytes of the publications without confirm on a channel; a larger one goes alone. Each is held twice:
+/// as it was handed over, and in the frames that lapin has made of it.
+const MOST_BYTES_IN_FLIGHT: usize = 32 << 20;
 /// How long a confirm may take. While the broker is blocked by an alarm it may take for ever: ending
 /// the session would only make other tasks do their work again.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,13 +31,20 @@ const UNCONFIRMED: &str = "no publisher confirm in 30 s";
 
 struct Request {
     publication: Publication,
-    confirmed: oneshot::Sender<()>,
+    confirmed: Confirmed,
+}
+
+/// Tells that a publication is confirmed. Its bytes count until then.
+struct Confirmed {
+    teller: oneshot::Sender<()>,
+    _bytes: OwnedSemaphorePermit,
 }
 
 /// Publishes on a channel of its own. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
     requests: mpsc::Sender<Request>,
+    bytes: Arc<Semaphore>,
 }
 
 /// Resolves when the broker has the message safely.
@@ -49,7 +60,21 @@ impl Session {
         let channel = self.confirm_channel().await?;
         let (requests, queue) = mpsc::channel(MOST_IN_FLIGHT);
         self.tasks.spawn(own(self.clone(), channel, queue));
-        Ok(Publisher { requests })
+        Ok(Publisher { requests, bytes: Arc::new(Semaphore::new(MOST_BYTES_IN_FLIGHT)) })
+    }
+
+    /// Waits until the broker has confirmed a round and a journal batch, both empty: nothing is in the way
+    /// of an event, then.
+    ///
+    /// # Errors
+    /// If the session ended before.
+    pub async fn prove_way(self: &Arc<Self>) -> Result<(), BrokerError> {
+        let publisher = self.publisher().await?;
+        let names = self.names();
+        for empty in [names.round(Bytes::new()), names.journal_batch(Bytes::new())] {
+            publisher.publish(empty).await?.wait().await?;
+        }
+        Ok(())
     }
 
     async fn confirm_channel<T: Send + 'static>(&self) -> Result<ConfirmChannel<T>, BrokerError> {
@@ -62,12 +87,19 @@ impl Session {
 }
 
 impl Publisher {
-    /// Hands a message over, in order. Waits while 2000 are unconfirmed.
+    /// Hands a message over, in order. Waits while 2000, or 32 MiB, are unconfirmed.
     ///
     /// # Errors
     /// If the session has ended.
     pub async fn publish(&self, publication: Publication) -> Result<Confirm, BrokerError> {
-        let (confirmed, confirm) = oneshot::channel();
+        let bytes = publication.body.len().min(MOST_BYTES_IN_FLIGHT) as u32;
+        let room = self.bytes.clone().acquire_many_owned(bytes);
+        let room = tokio::select! {
+            room = room => room.expect("the semaphore is never closed"),
+            () = self.requests.closed() => return Err(BrokerError::SessionEnded),
+        };
+        let (teller, confirm) = oneshot::channel();
+        let confirmed = Confirmed { teller, _bytes: room };
         let sent = self.requests.send(Request { publication, confirmed }).await;
         sent.map(|()| Confirm(confirm)).map_err(|_| BrokerError::SessionEnded)
     }
@@ -85,7 +117,7 @@ impl Confirm {
 
 async fn own(
     session: Arc<Session>,
-    mut channel: ConfirmChannel<oneshot::Sender<()>>,
+    mut channel: ConfirmChannel<Confirmed>,
     mut requests: mpsc::Receiver<Request>,
 ) {
     let mut batch = Vec::new();
@@ -124,7 +156,7 @@ async fn own(
 }
 
 /// Nobody publishes any more: waits for the confirms that are due.
-async fn drain(session: &Session, mut channel: ConfirmChannel<oneshot::Sender<()>>) {
+async fn drain(session: &Session, mut channel: ConfirmChannel<Confirmed>) {
     while channel.in_flight() > 0 {
         tokio::select! {
             () = session.ended() => return,
@@ -150,7 +182,7 @@ async fn confirmed<T: Send + 'static>(
     }
 }
 
-fn confirm(token: oneshot::Sender<()>) {
+fn confirm(confirmed: Confirmed) {
     // Whoever published may have gone: the message is in the broker all the same.
-    let _ = token.send(());
+    let _ = confirmed.teller.send(());
 }

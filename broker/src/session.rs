@@ -1,9 +1,20 @@
 //! A session: one epoch of two connections and all that runs on them.
 
-use std::{fmt::Display, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt::Display,
+    future::Future,
+    pin::pin,
+    sync::{Arc, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
 
-use futures_util::future::try_join_all;
-use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
+use futures_util::{FutureExt, StreamExt, future::try_join_all};
+use lapin::{
+    Channel, Connection, ConnectionProperties, ErrorKind, Event,
+    protocol::{AMQPErrorKind, AMQPHardError},
+    uri::AMQPUri,
+};
 use posthorn_domain::id::WebhookId;
 use tokio::{
     sync::Mutex,
@@ -12,7 +23,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    broker::Config,
+    broker::{Config, Role},
     error::BrokerError,
     names::Names,
     topology::{self, Declare},
@@ -22,6 +33,8 @@ use crate::{
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many declarations are under way on the channel: their answers come in order.
 const DECLARED_AT_ONCE: usize = 100;
+/// Consumed queues that are told of a session that met what it cannot read.
+const MOST_NAMED: usize = 5;
 const WATCH_EVERY: Duration = Duration::from_millis(500);
 
 /// Two connections: under a memory or disk alarm the broker stops reading from one that publishes,
@@ -34,12 +47,22 @@ pub struct Session {
     /// For declares, which may fail and take their channel with them.
     declaring: Mutex<Option<Channel>>,
     ended: CancellationToken,
+    /// Why it ended, if it failed.
+    failure: OnceLock<String>,
+    /// Some of the queues that are consumed, for whoever looks for a message that cannot be read.
+    consumed: std::sync::Mutex<BTreeSet<String>>,
 }
 
 impl Session {
-    pub(crate) async fn open(url: &AMQPUri, config: &Config, role: &str) -> Result<Arc<Self>, BrokerError> {
-        let publishing = connect(url, &format!("posthorn {role} publishing")).await?;
-        let consuming = connect(url, &format!("posthorn {role} consuming")).await?;
+    pub(crate) async fn open(url: &AMQPUri, config: &Config, role: Role) -> Result<Arc<Self>, BrokerError> {
+        metrics::describe_counter!(
+            "posthorn_broker_sessions_lost_total",
+            "Sessions with RabbitMQ that ended by a failure"
+        );
+        lost().increment(0);
+        let (name, (published, consumed)) = (role.name(), role.frames());
+        let publishing = connect(url, &format!("posthorn {name} publishing"), published).await?;
+        let consuming = connect(url, &format!("posthorn {name} consuming"), consumed).await?;
         let session = Arc::new(Self {
             publishing,
             consuming,
@@ -47,9 +70,11 @@ impl Session {
             config: config.clone(),
             declaring: Mutex::new(None),
             ended: CancellationToken::new(),
+            failure: OnceLock::new(),
+            consumed: Default::default(),
         });
-        let declared =
-            session.on_declaring_channel(|channel| async move { topology::declare(&channel, config).await });
+        let declared = session
+            .on_declaring_channel(|channel| async move { topology::declare(&channel, config, role).await });
         declared.await?;
         session.tasks.spawn(watch(session.clone()));
         Ok(session)
@@ -158,10 +183,39 @@ impl Session {
 
     /// Ends the session because of a failure, which is logged.
     pub fn fail(&self, reason: impl Display) {
-        if !self.ended.is_cancelled() {
+        if !self.ended.is_cancelled() && self.failure.set(reason.to_string()).is_ok() {
             tracing::warn!("lost RabbitMQ: {reason}");
+            lost().increment(1);
             self.ended.cancel();
         }
+    }
+
+    /// Ends the session because of a message that cannot be read. It comes back to its queue, and after
+    /// a few times goes on to where it stops nobody.
+    pub(crate) fn fail_unreadable(&self, words: &str) {
+        let queues = self.consumed().iter().cloned().collect::<Vec<_>>().join(", ");
+        let reason = format!("a message of {queues} cannot be read: {words}");
+        if self.failure.set(reason.clone()).is_ok() {
+            tracing::error!("lost RabbitMQ: {reason}");
+            lost().increment(1);
+            self.ended.cancel();
+        }
+    }
+
+    /// Why the session ended, if it failed.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    pub(crate) fn consumes(&self, queue: &str) {
+        let mut consumed = self.consumed();
+        if consumed.len() < MOST_NAMED {
+            consumed.insert(queue.to_owned());
+        }
+    }
+
+    fn consumed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.consumed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
@@ -190,9 +244,11 @@ impl Session {
     }
 }
 
-async fn connect(url: &AMQPUri, name: &str) -> Result<Connection, BrokerError> {
+async fn connect(url: &AMQPUri, name: &str, frame_max: u32) -> Result<Connection, BrokerError> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let connecting = Connection::connect_uri(url.clone(), properties);
+    let mut url = url.clone();
+    url.query.frame_max = url.query.frame_max.or(Some(frame_max));
+    let connecting = Connection::connect_uri(url, properties);
     let task = "connect";
     match timeout(ANSWER_TIMEOUT, connecting).await {
         Ok(connected) => connected.map_err(BrokerError::amqp(task)),
@@ -204,9 +260,15 @@ async fn connect(url: &AMQPUri, name: &str) -> Result<Connection, BrokerError> {
 /// what was not acknowledged goes back to its queue at once.
 async fn watch(session: Arc<Session>) {
     let mut ticks = interval(WATCH_EVERY);
+    let mut events = pin!(session.consuming.events_listener());
     let watching = async {
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                Some(event) = events.next() => if let Some(words) = unreadable(&event) {
+                    return session.fail_unreadable(&words);
+                },
+            }
             for (connection, name) in [(&session.publishing, "publishing"), (&session.consuming, "consuming")]
             {
                 if !connection.status().connected() {
@@ -216,6 +278,12 @@ async fn watch(session: Arc<Session>) {
         }
     };
     session.ended.run_until_cancelled(watching).await;
+    // Those who consume may have met the end before it was told here.
+    while let Some(Some(event)) = events.next().now_or_never() {
+        if let Some(words) = unreadable(&event) {
+            session.fail_unreadable(&words);
+        }
+    }
     for connection in [&session.consuming, &session.publishing] {
         if connection.status().connected() {
             let closing = connection.close(200, "bye".into());
@@ -223,5 +291,24 @@ async fn watch(session: Arc<Session>) {
                 tracing::warn!("RabbitMQ did not answer our goodbye");
             }
         }
+    }
+}
+
+fn lost() -> metrics::Counter {
+    metrics::counter!("posthorn_broker_sessions_lost_total")
+}
+
+/// The reader's words, if the connection ended because of a frame that it could not read.
+fn unreadable(event: &Event) -> Option<String> {
+    let Event::Error(error) = event else { return None };
+    match error.kind() {
+        ErrorKind::ParsingError(error) => Some(error.to_string()),
+        // Larger than this connection takes. It is not the broker who says so: that one closes.
+        ErrorKind::ProtocolError(error)
+            if *error.kind() == AMQPErrorKind::Hard(AMQPHardError::FRAMEERROR) =>
+        {
+            Some(error.get_message().to_string())
+        }
+        _ => None,
     }
 }

@@ -10,7 +10,7 @@ use lapin::{
 use posthorn_domain::id::WebhookId;
 
 use crate::{
-    broker::{Config, QueueType},
+    broker::{Config, QueueType, Role},
     error::{BrokerError, not_found, precondition_failed},
     names::Names,
 };
@@ -18,24 +18,40 @@ use crate::{
 /// How often a message may come back to a queue before the broker drops it. Given always, since
 /// brokers from 4.0 drop at 20; so high that our own treatment of such messages comes first.
 const DELIVERY_LIMIT: i64 = 1_000_000;
+/// How often an event may come back before it is routed alone, and before nobody tries any more. All
+/// that is in flight comes back with the one that is at fault, so a few times suffice; the broker counts,
+/// since a message may end the session, or the process, before a router sees it.
+const EVENT_RETURNS: i64 = 3;
 
-/// Declares everything but the webhooks' queues.
-pub(crate) async fn declare(channel: &Channel, config: &Config) -> Result<(), BrokerError> {
+/// Declares everything but the webhooks' queues, or as much as the role may.
+pub(crate) async fn declare(channel: &Channel, config: &Config, role: Role) -> Result<(), BrokerError> {
     let names = &config.names;
     pair(channel, &names.orphans(), arguments(QueueType::Quorum)).await?;
 
     let mut alternate = FieldTable::default();
     put_text(&mut alternate, "alternate-exchange", &names.orphans());
     exchange(channel, &names.deliveries(), ExchangeKind::Direct, alternate).await?;
+    exchange(channel, &names.events(), ExchangeKind::Topic, FieldTable::default()).await?;
+    match role {
+        // It talks to the outside: it publishes events and deliveries, and has no right to the journal.
+        Role::Api => Ok(()),
+        Role::Router | Role::Suspects | Role::Dispatcher | Role::Recorder => inside(channel, config).await,
+    }
+}
 
+/// Declares what only routers, dispatchers and recorders use.
+async fn inside(channel: &Channel, config: &Config) -> Result<(), BrokerError> {
+    let names = &config.names;
     for delay in &config.retry_delays {
         pair(channel, &names.retry(*delay), retry_arguments(names, *delay)).await?;
     }
 
+    pair(channel, &names.quarantine(), arguments(QueueType::Quorum)).await?;
+    pair(channel, &names.suspect_events(), limited(&names.quarantine())).await?;
+    pair(channel, &names.suspect_deliveries(), arguments(QueueType::Quorum)).await?;
     pair(channel, &names.journal(), arguments(QueueType::Quorum)).await?;
     pair(channel, &names.rounds(), arguments(QueueType::Quorum)).await?;
-    exchange(channel, &names.events(), ExchangeKind::Topic, FieldTable::default()).await?;
-    queue(channel, &names.router(), arguments(QueueType::Quorum)).await?;
+    queue(channel, &names.router(), limited(&names.suspect_events())).await?;
     bind(channel, &names.router(), &names.events(), "#").await
 }
 
@@ -116,10 +132,24 @@ fn retry_arguments(names: &Names, delay: Duration) -> FieldTable {
     let mut table = arguments(QueueType::Quorum);
     let millis = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     table.insert("x-message-ttl".into(), AMQPValue::LongLongInt(millis));
-    put_text(&mut table, "x-dead-letter-exchange", &names.deliveries());
-    put_text(&mut table, "x-dead-letter-strategy", "at-least-once");
-    put_text(&mut table, "x-overflow", "reject-publish");
+    dead_letter(&mut table, &names.deliveries());
     table
+}
+
+/// What comes back too often goes on to this exchange.
+fn limited(exchange: &str) -> FieldTable {
+    let mut table = arguments(QueueType::Quorum);
+    table.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(EVENT_RETURNS));
+    dead_letter(&mut table, exchange);
+    table
+}
+
+/// At least once: the broker forgets what is dead only after its next queue has it. Such a queue must
+/// refuse what it has no room for, and has no limit of its length.
+fn dead_letter(table: &mut FieldTable, exchange: &str) {
+    put_text(table, "x-dead-letter-exchange", exchange);
+    put_text(table, "x-dead-letter-strategy", "at-least-once");
+    put_text(table, "x-overflow", "reject-publish");
 }
 
 fn put_text(table: &mut FieldTable, name: &str, value: &str) {

@@ -20,8 +20,8 @@ use client::ApiError;
 use commands::{
     audit::Audit, catalogue::CatalogueCommand, delivery::DeliveryCommand, event::EventCommand,
     healthcheck::Healthcheck, listen::Listen, pattern::PatternCommand, publish::Publish,
-    rejected::RejectedCommand, replay::ReplayCommand, statistics::Statistics, token::TokenCommand,
-    webhook::WebhookCommand,
+    quarantine::QuarantineCommand, rejected::RejectedCommand, replay::ReplayCommand, statistics::Statistics,
+    token::TokenCommand, webhook::WebhookCommand,
 };
 use roles::Role;
 use settings::{DatabaseSettings, LogSettings};
@@ -82,6 +82,9 @@ enum Command {
     /// List and describe event types, companies and projects, over the management API
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
+    /// Look after events that no router survives, in RabbitMQ
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Show what was counted by the minute or hour, over the management API
     Statistics(Statistics),
     /// Make, list and revoke tokens of the management API, over it or in PostgreSQL
@@ -154,6 +157,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Delivery(command) => command.run().await,
         Command::Replay(command) => command.run().await,
         Command::Rejected(command) => command.run().await,
+        Command::Quarantine(command) => command.run().await,
         Command::Healthcheck(command) => command.run().await,
         Command::Catalogue(command) => command.run().await,
         Command::Statistics(statistics) => statistics.run().await,

@@ -13,7 +13,7 @@ use posthorn_broker::{
 };
 use posthorn_domain::{
     event::Rejection,
-    id::WebhookId,
+    id::{EventRef, WebhookId},
     journal::{Attempted, Consequence, Entry},
     outcome::Outcome,
     retry::{Step, next_step},
@@ -32,8 +32,10 @@ use crate::{
     unsettled::Key,
 };
 
-/// A delivery that came back so often is what makes dispatchers fall.
+/// A delivery that came back so often, with all that was in flight beside it, is attempted alone.
 const MOST_RETURNS: u32 = 20;
+/// A delivery that came back so often while it was attempted alone is what makes dispatchers fall.
+const MOST_RETURNS_ALONE: u32 = 3;
 
 /// What deliveries need of one session.
 pub(crate) struct Line {
@@ -48,8 +50,6 @@ pub(crate) struct Line {
 pub(crate) struct Delivery {
     pub(crate) letter: Arc<Letter>,
     pub(crate) headers: DeliveryHeaders,
-    /// How often it came back unacknowledged.
-    pub(crate) returns: u32,
     pub(crate) held: Held,
 }
 
@@ -59,6 +59,8 @@ pub(crate) enum Held {
     Message(Receipt),
     /// A part of a round.
     Part(Part),
+    /// A message of its own, from among the suspects: it was attempted alone, and came back so often.
+    Suspect { receipt: Receipt, returns: u32 },
 }
 
 /// How a delivery waits for its turn.
@@ -112,15 +114,28 @@ impl Line {
 
     async fn deliver_message(self: Arc<Self>, recipient: Arc<Recipient>, received: Received) {
         let Received { message, receipt } = received;
+        // Its id is enough to move it: to read it may be what makes dispatchers fall.
+        if let (true, Ok(event)) = (message.returns >= MOST_RETURNS, message.message_id.parse()) {
+            return self.suspect(recipient.id(), event, message, receipt).await;
+        }
         let received_at = message.headers.received_at.unwrap_or_else(Timestamp::now);
         match Letter::read(message.body.clone(), received_at) {
             Ok(letter) => {
-                let (headers, returns, held) = (message.headers, message.returns, Held::Message(receipt));
-                let delivery = Delivery { letter: Arc::new(letter), headers, returns, held };
+                let (headers, held) = (message.headers, Held::Message(receipt));
+                let delivery = Delivery { letter: Arc::new(letter), headers, held };
                 self.deliver(recipient, delivery, Waits::Patiently).await;
             }
             // Somebody else has published to our exchange: the router lets only events through.
             Err(rejection) => self.reject(message, rejection, receipt).await,
+        }
+    }
+
+    /// Moves a message to where it is attempted alone. An error means that the session has ended.
+    async fn suspect(&self, id: WebhookId, event: EventRef, message: Message, receipt: Receipt) {
+        let suspect = self.session.names().suspect_delivery(id, event, message.body, &message.headers);
+        let publishing = async { self.publisher.publish(suspect).await?.wait().await };
+        if publishing.await.is_ok() {
+            receipt.finish();
         }
     }
 
@@ -228,7 +243,7 @@ impl Dispatcher {
     /// The delivery is done, after this attempt if there was one.
     fn done(&self, held: Held, attempt: Option<Key>) {
         match held {
-            Held::Message(receipt) => {
+            Held::Message(receipt) | Held::Suspect { receipt, .. } => {
                 attempt.iter().for_each(|key| self.unsettled.forget(key));
                 receipt.finish();
             }
@@ -306,7 +321,7 @@ impl Dispatcher {
     }
 
     async fn attempt(&self, target: &Target, delivery: &Delivery, attempt: u32) -> Answer {
-        if delivery.returns >= MOST_RETURNS {
+        if matches!(delivery.held, Held::Suspect { returns: MOST_RETURNS_ALONE.., .. }) {
             return Answer::none(Outcome::Interrupted);
         }
         let _running = metrics::attempt_started();

@@ -14,13 +14,14 @@ mod opener;
 mod pace;
 mod recipient;
 mod rounds;
+mod suspects;
 mod targets;
 mod unsettled;
 
 use std::{net::SocketAddr, pin::pin, sync::Arc};
 
 use posthorn_attempt::{CannotPrepare, Receivers};
-use posthorn_broker::{Broker, BrokerError, Session};
+use posthorn_broker::{Broker, BrokerError, Role, Session};
 use posthorn_domain::{
     address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy, status::Status, told::told,
 };
@@ -109,7 +110,7 @@ pub async fn run(
         targets.apply(first.changes);
     }
     loop {
-        let mut opening = pin!(broker.session("dispatcher", &stop));
+        let mut opening = pin!(broker.session(Role::Dispatcher, &stop));
         let opened = loop {
             tokio::select! {
                 opened = &mut opening => break opened?,
@@ -157,6 +158,10 @@ async fn serve(
         let _halt = halt.clone().drop_guard();
         rounds::run(session, &channel, &line, spread.held, &halt).await
     };
+    let suspects = async {
+        let _halt = halt.clone().drop_guard();
+        suspects::run(session, &channel, &line, &halt).await
+    };
     let following = async {
         let _halt = halt.clone().drop_guard();
         tokio::select! {
@@ -165,7 +170,7 @@ async fn serve(
             () = halt.cancelled() => Ok(()),
         }
     };
-    let (rounds, following) = tokio::join!(rounds, following);
+    let (rounds, suspects, following) = tokio::join!(rounds, suspects, following);
     lanes.stop().await;
     if stop.is_cancelled() {
         dispatcher.deliveries.close();
@@ -181,7 +186,7 @@ async fn serve(
             () = session.ended() => {}
         }
     }
-    rounds.and(following)
+    rounds.and(suspects).and(following)
 }
 
 /// Starts the lanes and tells them what changes. Returns only if they cannot be started.

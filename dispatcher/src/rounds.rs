@@ -116,6 +116,10 @@ impl Line {
             Err(rejection) => return self.reject(message, rejection, receipt).await,
         };
         let deliveries = read.iter().map(|(_, event)| event.webhook_ids.len()).sum();
+        // A router has proved its way.
+        if deliveries == 0 {
+            return receipt.finish();
+        }
         let Some(mut places) = places_for(deliveries, places).await else {
             let rejection =
                 Rejection { field: "message", reason: format!("is a round of {deliveries} deliveries") };
@@ -134,7 +138,7 @@ impl Line {
                 let place = places.split(1).expect("there is one for each delivery");
                 let (letter, headers, held) =
                     (letter.clone(), headers.clone(), Held::Part(Part::new(&slip, place)));
-                self.start_part(id, Delivery { letter, headers, returns: 0, held }, message.returns, now);
+                self.start_part(id, Delivery { letter, headers, held }, message.returns, now);
             }
         }
     }

@@ -13,7 +13,7 @@ mod retries;
 use std::{sync::Arc, time::Duration};
 
 pub use mail::{BadMailer, Mailer};
-use posthorn_broker::{Broker, BrokerError, Session};
+use posthorn_broker::{Broker, BrokerError, Role, Session};
 use posthorn_domain::{status::Status, told::told};
 use posthorn_store::{Recording, Store};
 use tokio_util::sync::CancellationToken;
@@ -56,7 +56,7 @@ pub async fn run(
     let halt = stop.child_token();
     let serving = async {
         let _halt = halt.clone().drop_guard();
-        while let Some(session) = broker.session("recorder", &stop).await? {
+        while let Some(session) = broker.session(Role::Recorder, &stop).await? {
             let work = Work { session: &session, store: &store, settings, sends_mails: mailer.is_some() };
             if let Err(error) = work.serve(&status, &stop).await {
                 session.fail(told(&error));

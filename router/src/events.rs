@@ -16,10 +16,8 @@ use posthorn_domain::{
 use posthorn_trace::Span;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Settings, directory::Directory, metrics};
+use crate::{directory::Directory, metrics};
 
-/// A message that came back so often is what makes routers fall.
-const MOST_RETURNS: u32 = 20;
 /// The most events that go on their rounds together, and about the most of their bytes.
 const MOST_TOGETHER: usize = 100;
 const MOST_BYTES_TOGETHER: usize = 1 << 20;
@@ -34,18 +32,20 @@ struct Routing {
     spans: Vec<Span>,
 }
 
-/// Routes events until the session ends or `halt`.
+/// Routes the events of a queue until the session ends or `halt`, at most `prefetch` at a time.
 pub(crate) async fn run(
     session: &Arc<Session>,
+    queue: &str,
+    prefetch: u16,
     directory: &Directory,
-    settings: Settings,
+    most_event_bytes: usize,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let publisher = session.publisher().await?;
     let journal = session.journal().await?;
     let channel = session.consumer_channel().await?;
-    let mut source = channel.consume(&session.names().router(), settings.prefetch).await?;
-    tracing::info!("routing events");
+    let mut source = channel.consume(queue, prefetch).await?;
+    tracing::info!(queue, "routing events");
 
     let settling = TaskTracker::new();
     let taking = async {
@@ -53,7 +53,7 @@ pub(crate) async fn run(
         while let Some(Some(first)) = halt.run_until_cancelled(source.next()).await {
             let mut routing = Routing::default();
             for received in together(first, &mut source) {
-                routing.take(received, directory, settings.most_event_bytes);
+                routing.take(received, directory, most_event_bytes);
             }
             let confirms = send(std::mem::take(&mut routing.events), session, &publisher).await?;
             settling.spawn(settle(confirms, routing, journal.clone(), settling.clone()));
@@ -132,11 +132,6 @@ impl Routing {
 }
 
 fn judge(message: &Message, most_bytes: usize) -> Result<Event, Rejection> {
-    if message.returns >= MOST_RETURNS {
-        let reason =
-            format!("came back {} times without being routed: routing it seems to fail", message.returns);
-        return Err(Rejection { field: "message", reason });
-    }
     let event = Event::decode(&message.body, most_bytes)?;
     if is_reserved(&event.event_type) && !message.is_own() {
         let reason =

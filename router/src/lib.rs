@@ -10,13 +10,14 @@ mod directory;
 mod events;
 mod metrics;
 mod orphans;
+mod suspects;
 
 use std::sync::Arc;
 
-use posthorn_broker::{Broker, BrokerError, Session};
+use posthorn_broker::{Broker, BrokerError, Role, Session};
 use posthorn_domain::{status::Status, told::told};
 use posthorn_store::Update;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use declare::Declaring;
@@ -47,13 +48,23 @@ pub async fn run(
     let directory = Arc::new(Directory::default());
     let tasks = TaskTracker::new();
     tasks.spawn(directory.clone().follow(updates, stop.clone()));
+    let suspects = Arc::new(Notify::new());
     // An empty index is not "nobody wants it": nothing is routed before the webhooks are known.
     let routed = async {
         if stop.run_until_cancelled(directory.loaded()).await.is_none() {
             return Ok(());
         }
-        while let Some(session) = broker.session("router", &stop).await? {
-            if let Err(error) = serve(&session, &directory, settings, &queues, &stop).await {
+        let most_event_bytes = settings.most_event_bytes;
+        let (broker, directory) = (broker.clone(), directory.clone());
+        tasks.spawn(suspects::run(
+            broker.clone(),
+            directory.clone(),
+            most_event_bytes,
+            suspects.clone(),
+            stop.clone(),
+        ));
+        while let Some(session) = broker.session(Role::Router, &stop).await? {
+            if let Err(error) = serve(&session, &directory, settings, &queues, &suspects, &stop).await {
                 session.fail(told(&error));
             }
             session.close().await;
@@ -73,6 +84,7 @@ async fn serve(
     directory: &Arc<Directory>,
     settings: Settings,
     queues: &Status,
+    suspects: &Notify,
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let halt = stop.child_token();
@@ -80,13 +92,16 @@ async fn serve(
     // A delivery whose queue is not there yet becomes an orphan: not all at once after a first start.
     let events = async {
         match declaring.declared(&halt).await {
-            true => events::run(session, directory, settings, &halt).await,
+            true => {
+                let (queue, Settings { prefetch, most_event_bytes }) = (session.names().router(), settings);
+                events::run(session, &queue, prefetch, directory, most_event_bytes, &halt).await
+            }
             false => Ok(()),
         }
     };
     let orphans = orphans::run(session, directory, &halt);
     let declaring = declaring.run(&halt);
-    let watching = backlog::watch(session, &halt);
+    let watching = backlog::watch(session, suspects, &halt);
     let (events, orphans, (), ()) =
         tokio::join!(or_halt(events, &halt), or_halt(orphans, &halt), declaring, watching);
     events.and(orphans)

@@ -10,6 +10,7 @@ use lapin::{
     },
     types::{FieldTable, ShortString},
 };
+use posthorn_broker::Raw;
 use tokio::sync::Mutex;
 
 /// A connection to the broker that is made when needed.
@@ -88,6 +89,14 @@ impl Broker {
         assert_eq!(confirmation, Confirmation::Ack(None), "publish to {exchange}");
     }
 
+    /// Publishes bytes with properties and a routing key that need not be text, and waits for the confirm.
+    pub async fn publish_raw(&self, exchange: &str, key: &[u8], properties: &RawProperties, body: &[u8]) {
+        let mut raw = Raw::connect(&self.url).await.expect("the broker runs");
+        let properties = properties.encode();
+        raw.publish(exchange, key, &properties, body).await.expect("the broker takes what it passes on");
+        raw.close().await.expect("the broker runs");
+    }
+
     /// Takes all messages that are ready in a queue and returns their bytes.
     pub async fn take_all(&self, queue: &str) -> Vec<Vec<u8>> {
         let channel = self.channel().await;
@@ -107,6 +116,42 @@ impl Broker {
         }
         let open = connection.as_ref().expect("it was opened above");
         patiently(open.create_channel()).await.expect("the broker gives a channel")
+    }
+}
+
+/// Properties that need not be text. The message is persistent.
+#[derive(Debug, Clone, Default)]
+pub struct RawProperties {
+    /// Headers, each as it is written in a table: a short string, the value's type, the value.
+    pub headers: Vec<u8>,
+    /// The correlation id.
+    pub correlation_id: &'static [u8],
+    /// Where to reply to.
+    pub reply_to: &'static [u8],
+    /// The message id.
+    pub message_id: &'static [u8],
+}
+
+impl RawProperties {
+    fn encode(&self) -> Vec<u8> {
+        const HEADERS: u16 = 1 << 13;
+        const DELIVERY_MODE: u16 = 1 << 12;
+        let mut flags = DELIVERY_MODE;
+        let mut list = Vec::new();
+        if !self.headers.is_empty() {
+            flags |= HEADERS;
+            list.extend((self.headers.len() as u32).to_be_bytes());
+            list.extend(&self.headers);
+        }
+        list.push(2);
+        for (bit, text) in [(10, self.correlation_id), (9, self.reply_to), (7, self.message_id)] {
+            if !text.is_empty() {
+                flags |= 1 << bit;
+                list.push(text.len() as u8);
+                list.extend(text);
+            }
+        }
+        [flags.to_be_bytes().to_vec(), list].concat()
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod migrate;
 mod moment;
 pub(crate) mod pattern;
 pub(crate) mod publish;
+pub(crate) mod quarantine;
 pub(crate) mod rejected;
 pub(crate) mod replay;
 mod show;

@@ -4,5 +4,7 @@
 mod broker;
 mod connections;
 mod database;
+mod flapping;
+mod held;
 mod rights;
 mod start_order;

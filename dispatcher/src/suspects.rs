@@ -1,0 +1,75 @@
+//! Suspects: deliveries that came back to their webhook's queue again and again, with all that was in
+//! flight beside them. Each is attempted alone, so that it alone comes back if the dispatcher falls.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use posthorn_broker::{BrokerError, ConsumerChannel, Received, Session};
+use posthorn_domain::event::Rejection;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    delivery::{Delivery, Held, Line, Waits},
+    letter::Letter,
+};
+
+/// Sessions that end sooner take no suspects: a broker that goes away again and again would make each of
+/// them look guilty.
+const CALM: Duration = Duration::from_secs(10);
+
+/// Takes suspects one at a time until the session ends or `halt`.
+pub(crate) async fn run(
+    session: &Arc<Session>,
+    channel: &Arc<ConsumerChannel>,
+    line: &Arc<Line>,
+    halt: &CancellationToken,
+) -> Result<(), BrokerError> {
+    tokio::select! {
+        () = sleep(CALM) => {}
+        () = session.ended() => return Ok(()),
+        () = halt.cancelled() => return Ok(()),
+    }
+    let mut source = channel.consume(&session.names().suspect_deliveries(), 1).await?;
+    let taking = async {
+        while let Some(received) = source.next().await {
+            line.take_suspect(received).await;
+        }
+    };
+    tokio::select! {
+        () = taking => {}
+        () = session.ended() => {}
+        () = halt.cancelled() => {}
+    }
+    if session.is_open() {
+        source.cancel().await;
+    }
+    Ok(())
+}
+
+impl Line {
+    /// Starts a suspect's attempt, or puts it back into its webhook's queue if no attempt is likely to begin
+    /// soon: it must not hold up the others.
+    async fn take_suspect(self: &Arc<Self>, received: Received) {
+        let Received { message, receipt } = received;
+        let Some(id) = message.webhook_id() else {
+            let reason = "is not the id of the webhook that a delivery is for".to_owned();
+            return self.reject(message, Rejection { field: "routing_key", reason }, receipt).await;
+        };
+        let received_at = message.headers.received_at.unwrap_or_else(Timestamp::now);
+        let letter = match Letter::read(message.body.clone(), received_at) {
+            Ok(letter) => Arc::new(letter),
+            Err(rejection) => return self.reject(message, rejection, receipt).await,
+        };
+        let held = Held::Suspect { receipt, returns: message.returns };
+        let delivery = Delivery { letter, headers: message.headers, held };
+        let recipient = self.recipients.get(id);
+        match recipient.and_then(|recipient| Some((recipient.place(Instant::now())?, recipient))) {
+            Some((place, recipient)) => self.start(recipient, delivery, Waits::Briefly { _place: place }),
+            None => self.start_setting_aside(id, delivery),
+        }
+    }
+}

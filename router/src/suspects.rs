@@ -1,0 +1,86 @@
+//! Suspects: events that came back to their queue again and again, with all that was in flight beside
+//! them. Each is routed alone, on a session of its own: innocent ones are through at once, and the one that
+//! ends the session, or the process, comes back alone. After a few times the broker puts it into
+//! quarantine.
+
+use std::{sync::Arc, time::Duration};
+
+use posthorn_broker::{Broker, BrokerError, Role, Session};
+use posthorn_domain::told::told;
+use tokio::{sync::Notify, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::{directory::Directory, events};
+
+/// Between two looks whether there are more.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Routes suspects whenever it is told that there are some, until `stop`.
+pub(crate) async fn run(
+    broker: Arc<Broker>,
+    directory: Arc<Directory>,
+    most_event_bytes: usize,
+    waiting: Arc<Notify>,
+    stop: CancellationToken,
+) {
+    while stop.run_until_cancelled(waiting.notified()).await.is_some() {
+        while !emptied(&broker, &directory, most_event_bytes, &stop).await {
+            if stop.run_until_cancelled(sleep(EVERY)).await.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+/// Routes suspects until none is left; false if the session ended before.
+async fn emptied(
+    broker: &Broker,
+    directory: &Directory,
+    most_event_bytes: usize,
+    stop: &CancellationToken,
+) -> bool {
+    let Some(opened) = stop.run_until_cancelled(broker.open_beside(Role::Suspects)).await else {
+        return false;
+    };
+    let session = match opened {
+        Ok(session) => session,
+        Err(error) => {
+            tracing::debug!("cannot look after suspects: {}", told(&error));
+            return false;
+        }
+    };
+    if let Err(error) = route(&session, directory, most_event_bytes, stop).await {
+        session.fail(told(&error));
+    }
+    let is_empty = session.is_open();
+    session.close().await;
+    is_empty
+}
+
+async fn route(
+    session: &Arc<Session>,
+    directory: &Directory,
+    most_event_bytes: usize,
+    stop: &CancellationToken,
+) -> Result<(), BrokerError> {
+    // What keeps every event from being routed must not be blamed on the one that is tried now.
+    if stop.run_until_cancelled(session.prove_way()).await.transpose()?.is_none() {
+        return Ok(());
+    }
+    let halt = stop.child_token();
+    let queue = session.names().suspect_events();
+    let routing = async {
+        let _halt = halt.clone().drop_guard();
+        events::run(session, &queue, 1, directory, most_event_bytes, &halt).await
+    };
+    let (routed, ()) = tokio::join!(routing, halt_when_empty(session, &halt));
+    routed
+}
+
+async fn halt_when_empty(session: &Session, halt: &CancellationToken) {
+    while halt.run_until_cancelled(sleep(EVERY)).await.is_some() {
+        if session.backlog().await.is_ok_and(|backlog| backlog.suspect_events == 0) {
+            halt.cancel();
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A broker that goes away again and again, and processes that do: what merely was in flight is blamed for
+//! nothing.
+
+use lapin::BasicProperties;
+use posthorn_tests::{
+    App, Gate, Receiver, Reply, Servers, always, event, eventually, eventually_is, ids, webhook::Webhook,
+};
+use prost::Message;
+
+const FLAPS: usize = 21;
+const EVENTS: usize = 500;
+
+#[tokio::test]
+async fn events_in_flight_while_the_broker_flaps_are_not_blamed() {
+    let servers = Servers::private().await;
+    let app = App::on(&servers, &[]).await;
+    let receiver = Receiver::start(always(200)).await;
+    app.add_webhook(&receiver.url("/"), &[]).await;
+    app.start_role("router").await.stop().await;
+    let events: Vec<_> = (0..EVENTS).map(|_| event("todo.created")).collect();
+    app.publish_all(&events).await;
+    servers.control(&["set_vm_memory_high_watermark", "absolute", "1MB"]).await;
+
+    // It takes all of them and can publish nothing.
+    let router = app.spawn(&["router"]);
+    for _ in 0..FLAPS {
+        eventually("all are in flight, or wait among the suspects", async || {
+            let queue = app.broker.queue(&app.name("router")).await?;
+            (queue.ready == 0 && queue.consumers == 1).then_some(())
+        })
+        .await;
+        servers.control(&["close_all_connections", "flap"]).await;
+    }
+    servers.control(&["set_vm_memory_high_watermark", "0.4"]).await;
+
+    let _others = (app.start_role("dispatcher").await, app.start_role("recorder").await);
+    eventually_is("arrived", ids(&events), async || receiver.accepted("/")).await;
+    for event in &events {
+        app.database.records_event(&event.id).await;
+    }
+    assert_eq!(app.database.rejected_events().await.len(), 0);
+    assert_eq!(app.broker.queue(&app.name("quarantine")).await.unwrap().ready, 0);
+    router.stop().await;
+}
+
+/// As often a delivery may come back with others before it is attempted alone, and how often alone.
+const RETURNS: usize = 20;
+const RETURNS_ALONE: usize = 3;
+
+#[tokio::test]
+async fn a_delivery_is_interrupted_only_after_it_came_back_alone() {
+    let app = App::create().await;
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let receiver = Receiver::start(move |_| Reply::status(200).when(&held)).await;
+    let webhook = app.add_webhook(&receiver.url("/"), &["--timeout", "30s"]).await;
+    let _others = (app.start_role("router").await, app.start_role("recorder").await);
+    // As if it had been set aside.
+    let (deliveries, body) = (app.name("deliveries"), event("todo.created").encode_to_vec());
+    app.broker.publish(&deliveries, &webhook.id, BasicProperties::default(), &body).await;
+    kill_dispatchers(&app, &receiver, RETURNS).await;
+    eventually_is("its webhook's queue", 1, async || waiting(&app, &webhook).await).await;
+    assert_eq!(app.database.attempts(&webhook).await.len(), 0);
+
+    kill_dispatchers(&app, &receiver, RETURNS_ALONE).await;
+    assert_eq!(app.database.attempts(&webhook).await.len(), 0);
+    gate.open();
+    let _dispatcher = app.start_role("dispatcher").await;
+    let attempts = app.database.records_attempts(&webhook, 2).await;
+    let told: Vec<_> = attempts.iter().map(|made| (made.attempt, made.outcome.as_str())).collect();
+    assert_eq!(told, [(1, "interrupted"), (2, "accepted")]);
+}
+
+/// Starts dispatchers one after the other, and kills each while it attempts.
+async fn kill_dispatchers(app: &App, receiver: &Receiver, times: usize) {
+    for _ in 0..times {
+        let before = receiver.count();
+        let dispatcher = app.start_role("dispatcher").await;
+        receiver.receives(before + 1).await;
+        dispatcher.kill().await;
+    }
+}
+
+async fn waiting(app: &App, webhook: &Webhook) -> u32 {
+    app.broker.queue(&app.queue(webhook)).await.map_or(0, |queue| queue.ready)
+}
