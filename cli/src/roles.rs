@@ -182,6 +182,7 @@ fn start_recorder(settings: RecorderSettings, lifecycle: &mut Lifecycle) -> anyh
         recording: posthorn_store::Recording {
             retries: settings.topology.retry_schedule.retries(),
             most_seen: settings.recording.catalogue_limit,
+            most_rejected_bytes: settings.recording.rejected_bytes,
         },
         deletion_grace: settings.recording.deletion_grace,
     };

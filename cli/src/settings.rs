@@ -248,6 +248,9 @@ pub(crate) struct RecordingSettings {
     /// The most event types, companies and projects, of each, that are added to the catalogue as seen
     #[arg(long, env = "POSTHORN_CATALOGUE_LIMIT", default_value = "100000", value_name = "N", value_parser = clap::value_parser!(u32).range(..=10_000_000))]
     pub(crate) catalogue_limit: u32,
+    /// Bytes of rejected messages that are kept in PostgreSQL, about: the oldest make room
+    #[arg(long, env = "POSTHORN_REJECTED_BYTES", default_value = "268435456", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(..=1 << 40))]
+    pub(crate) rejected_bytes: u64,
     /// Journal batches that a recorder holds unacknowledged
     #[arg(long, env = "POSTHORN_RECORDER_PREFETCH", default_value = "64", value_name = "N")]
     pub(crate) recorder_prefetch: NonZeroU16,

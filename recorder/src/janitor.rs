@@ -10,7 +10,7 @@ use posthorn_store::{Store, StoreError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Settings, retries::Lateness};
+use crate::{Settings, metrics, retries::Lateness};
 
 const EVERY: Duration = Duration::from_secs(30);
 /// For so long a mail is tried again.
@@ -59,6 +59,8 @@ async fn tidy(
         Ok(folded) => folded.iter().for_each(|name| tracing::info!("folded {name} into hours")),
         Err(error) => tracing::warn!("cannot look after the statistics: {}", told(&error)),
     }
+    let forgotten = janitor.make_room_for_rejected(settings.recording.most_rejected_bytes).await?;
+    metrics::rejected_unkept(forgotten);
     janitor.forget_expired_secrets().await?;
     let mails = janitor.forget_old_mails(MAILS_ARE_TRIED).await?;
     if mails > 0 {

@@ -156,6 +156,7 @@ fn is_recordable(entries: &[Entry]) -> bool {
 
 fn tell(recorded: Recorded, entries: &[Entry]) {
     metrics::recorded(entries);
+    metrics::rejected_unkept(recorded.unkept as u64);
     for Disabled { webhook_id, reason, event } in recorded.disabled {
         metrics::webhook_disabled(reason);
         tracing::warn!(webhook.id = %webhook_id, event = %event, "disabled a webhook ({reason})");

@@ -25,6 +25,10 @@ pub(crate) fn describe() {
     );
     describe_counter!("posthorn_notifications_total", "Notifications published as events, by kind");
     describe_counter!("posthorn_mails_total", "Mails about webhooks, by what the server said");
+    describe_counter!(
+        "posthorn_rejected_unkept_total",
+        "Rejected messages whose bytes were not kept, not wholly, or no longer"
+    );
     describe_counter!("posthorn_webhooks_disabled_total", "Webhooks that were disabled, by reason");
 }
 
@@ -45,6 +49,10 @@ pub(crate) fn oldest_retry(overdue: Duration) {
 
 pub(crate) fn conflicted(conflicts: usize) {
     counter!("posthorn_event_conflicts_total").increment(conflicts as u64);
+}
+
+pub(crate) fn rejected_unkept(messages: u64) {
+    counter!("posthorn_rejected_unkept_total").increment(messages);
 }
 
 pub(crate) fn webhook_disabled(reason: DisabledReason) {

@@ -10,6 +10,24 @@ use crate::{connect::Store, error::StoreError, partitions::day_of};
 
 const JANITOR_LOCK: i64 = 0x7057_4852_0003;
 
+/// Forgets the bytes of the oldest rejected messages, a thousand at most, until so many bytes are.
+const FORGET_BYTES: &str = "
+    WITH oldest AS (
+        SELECT id, rejected_on, octet_length(message) AS bytes FROM rejected_events
+        WHERE octet_length(message) > 0 ORDER BY id LIMIT 1000),
+    chosen AS (
+        SELECT id, rejected_on, bytes FROM (
+            SELECT *, sum(bytes) OVER (ORDER BY id) - bytes AS before FROM oldest) AS running
+        WHERE before < $1),
+    emptied AS (
+        UPDATE rejected_events AS row SET message = '' FROM chosen
+        WHERE row.id = chosen.id AND row.rejected_on = chosen.rejected_on),
+    counted AS (
+        UPDATE rejected_bytes AS total SET bytes = total.bytes - less.bytes
+        FROM (SELECT rejected_on, sum(bytes) AS bytes FROM chosen GROUP BY 1) AS less
+        WHERE total.day = less.rejected_on)
+    SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM chosen";
+
 /// The right to tidy up: held by one process at a time. The lock is that of a connection, which is
 /// closed when this is dropped.
 pub struct Janitor<'a> {
@@ -63,6 +81,35 @@ impl Janitor<'_> {
         let deleted = self.client.execute("DELETE FROM statistics_hours WHERE hour < $1", &[&oldest]).await;
         deleted.map_err(StoreError::query("forget old statistics"))?;
         Ok(folded)
+    }
+
+    /// Makes room for rejected messages: once three quarters of `most_bytes` are kept, the oldest are
+    /// forgotten until half is. Their rows stay. Tells how many.
+    ///
+    /// # Errors
+    /// If the database refuses or is gone.
+    pub async fn make_room_for_rejected(&self, most_bytes: u64) -> Result<u64, StoreError> {
+        let task = "make room for rejected messages";
+        let forget_days = "DELETE FROM rejected_bytes
+                           WHERE to_regclass('rejected_events_' || to_char(day, 'YYYYMMDD')) IS NULL";
+        self.client.execute(forget_days, &[]).await.map_err(StoreError::query(task))?;
+        let total = "SELECT coalesce(sum(bytes), 0)::bigint FROM rejected_bytes";
+        let kept: i64 = self.client.query_one(total, &[]).await.map_err(StoreError::query(task))?.get(0);
+        if kept.unsigned_abs() <= most_bytes / 4 * 3 {
+            return Ok(0);
+        }
+        let (mut left, half) = (kept, (most_bytes / 2) as i64);
+        let mut forgotten = 0;
+        while left > half {
+            let row = self.client.query_one(FORGET_BYTES, &[&(left - half)]).await;
+            let row = row.map_err(StoreError::query(task))?;
+            let (messages, bytes): (i64, i64) = (row.get(0), row.get(1));
+            if messages == 0 {
+                break;
+            }
+            (left, forgotten) = (left - bytes, forgotten + messages.unsigned_abs());
+        }
+        Ok(forgotten)
     }
 
     /// Forgets mails that could not be sent for so long, and tells how many.

@@ -20,6 +20,7 @@ use crate::{connect::Store, error::StoreError, partitions::day_of};
 
 mod events;
 mod health;
+mod rejected;
 mod rows;
 mod statistics;
 
@@ -31,6 +32,8 @@ pub struct Recording {
     /// The most event types, companies and projects, of each, that are added to the catalogue because
     /// they were seen.
     pub most_seen: u32,
+    /// Bytes of rejected messages that are kept, about.
+    pub most_rejected_bytes: u64,
 }
 
 /// What recording changed besides adding rows.
@@ -40,6 +43,8 @@ pub struct Recorded {
     pub disabled: Vec<Disabled>,
     /// The events whose id came with other content, each time that is new.
     pub conflicts: Vec<EventRef>,
+    /// Rejected messages that are not kept whole.
+    pub unkept: usize,
 }
 
 /// A webhook was disabled.
@@ -71,7 +76,8 @@ impl Store {
             let given_up = GivenUp::among(&sorted.attempted);
             let new = events::write(&transaction, events).await?;
             rows::attempts(&transaction, &mut sorted.attempted).await?;
-            rows::rejected(&transaction, &mut sorted.rejected).await?;
+            let unkept =
+                rejected::add(&transaction, &mut sorted.rejected, recording.most_rejected_bytes).await?;
             rows::dropped(&transaction, &mut sorted.dropped).await?;
             let failing = health::times(&transaction, &sorted.attempted).await?;
             let disabled = disable(&transaction, given_up).await?;
@@ -81,7 +87,7 @@ impl Store {
             let full = unseen.add(&transaction, recording.most_seen).await?;
             transaction.commit().await?;
             let conflicts = new.conflicts.iter().map(|row| row.event_ref).collect();
-            Ok((Recorded { disabled, conflicts }, full))
+            Ok((Recorded { disabled, conflicts, unkept }, full))
         };
         let recorded = recorded.await.map_err(StoreError::query("record what happened"));
         if recorded.as_ref().is_err_and(StoreError::is_about_the_data) {

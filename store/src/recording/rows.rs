@@ -2,10 +2,9 @@
 
 use std::{borrow::Cow, collections::HashSet, time::Duration};
 
-use bytes::Bytes;
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use posthorn_domain::journal::{Attempted, Consequence, Dropped, Rejected};
+use posthorn_domain::journal::{Attempted, Consequence, Dropped};
 use tokio_postgres::{Error, types::Json};
 use uuid::Uuid;
 
@@ -104,36 +103,6 @@ fn step(consequence: Consequence) -> (&'static str, Option<Timestamp>) {
         Consequence::Retry(at) => ("retry", Some(at)),
         Consequence::GiveUp | Consequence::DisableNow => ("fail", None),
     }
-}
-
-pub(super) async fn rejected(transaction: &Transaction<'_>, rows: &mut [&Rejected]) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    rows.sort_unstable_by_key(|row| (row.rejected_at, row.id));
-    let insert = "INSERT INTO rejected_events (rejected_on, id, rejected_at, field, reason, routing_key,
-                                               message_id, size, message)
-                  SELECT * FROM unnest($1::date[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[],
-                                       $6::text[], $7::text[], $8::bigint[], $9::bytea[])
-                  ON CONFLICT DO NOTHING";
-    let statement = transaction.prepare_cached(insert).await?;
-    transaction
-        .execute(
-            &statement,
-            &[
-                &column!(rows.iter(), row => day_of(row.rejected_at)),
-                &column!(rows.iter(), row => row.id),
-                &column!(rows.iter(), row => row.rejected_at),
-                &column!(rows.iter(), row => clean(&row.field)),
-                &column!(rows.iter(), row => clean(&row.reason)),
-                &column!(rows.iter(), row => clean(&row.routing_key)),
-                &column!(rows.iter(), row => clean(&row.message_id)),
-                &column!(rows.iter(), row => i64::try_from(row.size).unwrap_or(i64::MAX)),
-                &column!(rows.iter(), row => Bytes::as_ref(&row.message)),
-            ],
-        )
-        .await?;
-    Ok(())
 }
 
 pub(super) async fn dropped(transaction: &Transaction<'_>, rows: &mut [&Dropped]) -> Result<(), Error> {

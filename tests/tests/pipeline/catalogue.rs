@@ -81,7 +81,7 @@ async fn what_events_name_is_there_to_choose_from_and_can_be_described() {
 #[tokio::test]
 async fn a_flood_of_ids_fills_no_more_than_the_limit() {
     let app = App::create().await;
-    let recording = Recording { retries: 5, most_seen: 50 };
+    let recording = Recording { retries: 5, most_seen: 50, most_rejected_bytes: 1 << 20 };
     let stores = [(); 2].map(|()| Store::new(&app.database.url, 2).expect("the URL is good"));
     for batch in 0..5 {
         let entries: Vec<_> = (0..40)

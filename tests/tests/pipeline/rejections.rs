@@ -1,7 +1,9 @@
 //! Messages that are no events.
 
+use posthorn_store::Store;
 use posthorn_tests::{
-    App, Data, Event, Receiver, always, broker::identified, event, eventually_is, ids, struct_event,
+    App, Data, Event, Receiver, always, broker::identified, event, eventually, eventually_is, ids,
+    struct_event,
 };
 use prost::Message;
 use prost_types::{Struct, Timestamp, Value, value::Kind};
@@ -73,4 +75,42 @@ fn bad_messages() -> Vec<(&'static str, Vec<u8>)> {
         messages.push(("json", event.encode_to_vec()));
     }
     messages
+}
+
+const KEPT_BYTES: u64 = 100_000;
+
+#[tokio::test]
+async fn a_publisher_of_rubbish_fills_no_disk_and_the_latest_of_it_can_be_looked_at() {
+    let app = App::with(&[("POSTHORN_REJECTED_BYTES", &KEPT_BYTES.to_string())]).await;
+    let _roles = app.start().await;
+    let store = Store::new(&app.database.url, 1).expect("the URL is good");
+    let rubbish = vec![0xff; 10_000];
+    let kept = async || {
+        let sql = "SELECT coalesce(sum(octet_length(message)), 0)::bigint FROM rejected_events";
+        app.database.count(sql, &[]).await
+    };
+
+    for number in 0..30 {
+        let properties = identified(&number.to_string());
+        app.broker.publish(&app.name("events"), "some.key", properties, &rubbish).await;
+    }
+    eventually_is("rejected", 30, async || app.database.rejected_events().await.len()).await;
+    let now = kept().await;
+    assert!((1..=KEPT_BYTES as i64).contains(&now), "{now} bytes are kept");
+
+    eventually("the janitor of a recorder, or we, made room", async || {
+        if let Some(janitor) = store.janitor().await.expect("the database answers") {
+            janitor.make_room_for_rejected(KEPT_BYTES).await.expect("the database answers");
+        }
+        (kept().await <= KEPT_BYTES as i64 / 2).then_some(())
+    })
+    .await;
+    app.broker.publish(&app.name("events"), "some.key", identified("latest"), &rubbish).await;
+    eventually_is("rejected", 31, async || app.database.rejected_events().await.len()).await;
+    let rejected = app.database.rejected_events().await;
+    assert!(rejected.iter().all(|row| row.size == 10_000 && !row.reason.is_empty()));
+    assert_eq!(rejected.last().map(|row| &row.message), Some(&rubbish), "there is room for it");
+    assert!(rejected[0].message.is_empty(), "the oldest made room");
+    let total = app.database.count("SELECT sum(bytes)::bigint FROM rejected_bytes", &[]).await;
+    assert_eq!(total, kept().await);
 }

@@ -15,7 +15,7 @@ use posthorn_tests::{App, Receiver, Reply, event, eventually, eventually_is, sta
 use prost::Message;
 use uuid::Uuid;
 
-const RECORDING: Recording = Recording { retries: 5, most_seen: 100 };
+const RECORDING: Recording = Recording { retries: 5, most_seen: 100, most_rejected_bytes: 1 << 20 };
 
 fn today() -> Span {
     let now = Timestamp::now();
