@@ -34,6 +34,7 @@ async fn a_router_holds_little_more_than_its_events_while_the_broker_is_blocked(
     })
     .await;
     let most = EVENTS * EVENT_BYTES + UNDER_WAY + BESIDES;
+    eprintln!("{held} bytes are held");
     assert!(held < most, "{held} bytes are held, more than {most}");
 }
 

@@ -1,9 +1,18 @@
 //! The users of deploy/rabbitmq and deploy/postgres: each role works with its own, and they may no more
 //! than they need. On private servers, since users are seen by all who share a server.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use lapin::{Channel, Connection, ConnectionProperties, options::BasicGetOptions};
+use posthorn_broker::{Raw, RawError};
+use posthorn_domain::{
+    journal::{Attempted, Consequence, Entry, encode},
+    outcome::{Outcome, Phases},
+};
 use posthorn_proto::Publisher;
 use posthorn_tests::{App, Receiver, Servers, always, event, eventually_is};
+use uuid::Uuid;
 
 const DEFINITIONS: &str = include_str!("../../../deploy/rabbitmq/definitions.json");
 const MANIFESTS: &str = include_str!("../../../deploy/kubernetes/posthorn.yaml");
@@ -56,6 +65,28 @@ async fn every_role_works_with_the_least_rights() {
         let error = got.expect_err(user).to_string();
         assert!(error.contains("ACCESS_REFUSED") || error.contains("access"), "{user}: {error}");
     }
+    for (user, exchange) in [
+        ("publisher", "journal"),
+        ("publisher", "rounds"),
+        ("publisher", "deliveries"),
+        ("publisher", "suspects.events"),
+        ("publisher", ""),
+        ("api", "journal"),
+        ("api", "rounds"),
+        ("api", "retry.300"),
+        ("api", ""),
+    ] {
+        let name = if exchange.is_empty() { String::new() } else { app.name(exchange) };
+        let refused = Raw::connect(&user_url(&servers, user)).await.unwrap();
+        let key = app.name("journal").into_bytes();
+        let error = publish(refused, &name, &key, &forged(&webhook.id)).await.expect_err(user).to_string();
+        assert!(error.contains("ACCESS_REFUSED"), "{user}, {exchange}: {error}");
+    }
+    // A rule that nothing enforces but the permissions: the same entry from a recorder is believed.
+    let recorder = Raw::connect(&user_url(&servers, "recorder")).await.unwrap();
+    publish(recorder, &app.name("journal"), b"", &forged(&webhook.id)).await.unwrap();
+    let state = async || app.state(&webhook).await;
+    eventually_is("what the forged entry does", "disabled".to_owned(), state).await;
     for (role, table) in [("router", "webhook_secrets"), ("dispatcher", "attempts")] {
         let url = database_url(&app.database.url, role);
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
@@ -90,6 +121,34 @@ fn each_pod_and_container_has_only_the_secrets_of_its_role() {
         let given = service.lines().find_map(|line| line.strip_prefix("    secrets: ")).expect(role);
         assert_eq!(given, format!("[{secrets}]"), "{role}");
     }
+}
+
+async fn publish(mut raw: Raw, exchange: &str, key: &[u8], body: &[u8]) -> Result<(), RawError> {
+    const PERSISTENT: [u8; 3] = [0x10, 0, 2];
+    raw.publish(exchange, key, &PERSISTENT, body).await
+}
+
+/// A journal batch that says that the webhook's receiver answered 410.
+fn forged(webhook: &str) -> Vec<u8> {
+    let now = Timestamp::now();
+    let attempted = Attempted {
+        id: Uuid::now_v7(),
+        event_id: Uuid::now_v7().to_string(),
+        event_type: "todo.created".to_owned(),
+        company_id: String::new(),
+        webhook_id: webhook.parse().unwrap(),
+        epoch: 1,
+        attempt: 1,
+        started_at: now,
+        duration: Duration::from_millis(1),
+        outcome: Outcome::Gone,
+        phases: Phases::default(),
+        response_headers: Vec::new(),
+        response_body: String::new(),
+        consequence: Consequence::DisableNow,
+        first_attempt_at: now,
+    };
+    encode([&Entry::Attempted(Box::new(attempted))]).to_vec()
 }
 
 /// From now on the app's processes log in as this user of the broker, and as this one of the database,
