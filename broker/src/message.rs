@@ -299,6 +299,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn returns_are_believed_of_redelivered_messages_only() {
+        let returns = |redelivered, count: AMQPValue| {
+            let mut table = FieldTable::default();
+            table.insert(DELIVERY_COUNT.into(), count);
+            let mut delivery = Delivery::mock(1, "x".into(), "k".into(), redelivered, Vec::new());
+            delivery.properties = BasicProperties::default().with_headers(table);
+            Message::read(delivery).returns
+        };
+        assert_eq!(returns(true, AMQPValue::LongLongInt(3)), 3);
+        assert_eq!(returns(false, AMQPValue::LongLongInt(25)), 0);
+        assert_eq!(returns(false, AMQPValue::LongLongInt(4_000_000_000)), 0);
+        assert_eq!(returns(true, AMQPValue::LongInt(-5)), 0);
+        assert_eq!(returns(true, AMQPValue::LongString("many".into())), 0);
+    }
+
+    #[test]
     fn headers_read_back() {
         let headers = DeliveryHeaders {
             attempt: Some(3),

@@ -139,7 +139,8 @@ fn start_router(settings: RouterSettings, lifecycle: &mut Lifecycle) -> anyhow::
     let checks = vec![connected(&broker), check(&watching), check(&queues)];
     let stop = lifecycle.stop_token();
     let settings = posthorn_router::Settings {
-        prefetch: settings.routing.router_prefetch.get(),
+        most_held: settings.routing.router_prefetch.get(),
+        most_held_bytes: settings.routing.router_held_bytes,
         most_event_bytes: settings.events.max_event_bytes as usize,
     };
     lifecycle.spawn(async move { Ok(posthorn_router::run(broker, updates, settings, queues, stop).await?) });

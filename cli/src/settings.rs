@@ -213,6 +213,9 @@ pub(crate) struct RoutingSettings {
     /// Events that a router holds unacknowledged
     #[arg(long, env = "POSTHORN_ROUTER_PREFETCH", default_value = "500", value_name = "N")]
     pub(crate) router_prefetch: NonZeroU16,
+    /// Bytes of events that a router holds unacknowledged: with large events that is fewer of them
+    #[arg(long, env = "POSTHORN_ROUTER_HELD_BYTES", default_value = "536870912", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1 << 20..=1 << 40))]
+    pub(crate) router_held_bytes: u64,
 }
 
 /// What the dispatcher alone needs.

@@ -27,9 +27,19 @@ use directory::Directory;
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// Events held unacknowledged.
-    pub prefetch: u16,
+    pub most_held: u16,
+    /// Bytes of them, if all are as large as they may be.
+    pub most_held_bytes: u64,
     /// The largest event; larger ones are rejected.
     pub most_event_bytes: usize,
+}
+
+impl Settings {
+    /// Events held unacknowledged. The broker counts messages, not bytes, and hands out as many at once.
+    fn prefetch(&self) -> u16 {
+        let large = self.most_held_bytes / self.most_event_bytes.max(1) as u64;
+        self.most_held.min(u16::try_from(large).unwrap_or(u16::MAX)).max(1)
+    }
 }
 
 /// Routes events until `stop`, session after session. `queues` tells whether the webhooks' queues are
@@ -93,8 +103,8 @@ async fn serve(
     let events = async {
         match declaring.declared(&halt).await {
             true => {
-                let (queue, Settings { prefetch, most_event_bytes }) = (session.names().router(), settings);
-                events::run(session, &queue, prefetch, directory, most_event_bytes, &halt).await
+                let (queue, prefetch) = (session.names().router(), settings.prefetch());
+                events::run(session, &queue, prefetch, directory, settings.most_event_bytes, &halt).await
             }
             false => Ok(()),
         }
@@ -114,4 +124,20 @@ async fn or_halt(
 ) -> Result<(), BrokerError> {
     let _halt = halt.clone().drop_guard();
     work.await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_large_events_are_held() {
+        let held = |most_held, most_held_bytes, most_event_bytes| {
+            Settings { most_held, most_held_bytes, most_event_bytes }.prefetch()
+        };
+        assert_eq!(held(500, 512 << 20, 1 << 20), 500);
+        assert_eq!(held(500, 512 << 20, 8 << 20), 64);
+        assert_eq!(held(500, 1 << 20, 8 << 20), 1);
+        assert_eq!(held(u16::MAX, 1 << 40, 1), u16::MAX);
+    }
 }
