@@ -136,7 +136,7 @@ fn forged(webhook: &str) -> Vec<u8> {
         event_id: Uuid::now_v7().to_string(),
         event_type: "todo.created".to_owned(),
         company_id: String::new(),
-        webhook_id: webhook.parse().unwrap(),
+        webhook_id: webhook.parse().expect("it is a webhook's id"),
         epoch: 1,
         attempt: 1,
         started_at: now,

@@ -55,9 +55,9 @@ async fn a_retry_queue_with_another_ttl_is_an_error_that_names_queue_and_argumen
 }
 
 #[tokio::test]
-async fn a_router_queue_of_another_type_is_an_error_that_names_queue_and_argument() {
+async fn a_queue_of_another_type_is_an_error_that_names_queue_and_argument() {
     let app = App::create().await;
-    let queue = app.name("router");
+    let queue = app.name("rounds");
     app.broker.declare_queue(&queue, table([("x-queue-type", text("classic"))])).await;
     refuses_to_start(&app, "router", &queue, "x-queue-type").await;
 }
