@@ -3,7 +3,8 @@
 
 use lapin::BasicProperties;
 use posthorn_tests::{
-    App, Gate, Receiver, Reply, Servers, always, event, eventually, eventually_is, ids, webhook::Webhook,
+    App, Gate, Receiver, Reply, Servers, always, event, eventually, eventually_is, ids, metrics,
+    webhook::Webhook,
 };
 use prost::Message;
 
@@ -22,14 +23,19 @@ async fn events_in_flight_while_the_broker_flaps_are_not_blamed() {
     servers.control(&["set_vm_memory_high_watermark", "absolute", "1MB"]).await;
 
     // It takes all of them and can publish nothing.
-    let router = app.spawn(&["router"]);
-    for _ in 0..FLAPS {
+    let mut router = app.spawn(&["router"]);
+    for flap in 1..=FLAPS {
         eventually("all are in flight, or wait among the suspects", async || {
             let queue = app.broker.queue(&app.name("router")).await?;
             (queue.ready == 0 && queue.consumers == 1).then_some(())
         })
         .await;
         servers.control(&["close_all_connections", "flap"]).await;
+        eventually("the session is lost", async || {
+            let counted = metrics::parse(&router.page("/metrics").await.1);
+            (counted["posthorn_broker_sessions_lost_total"] >= flap as f64).then_some(())
+        })
+        .await;
     }
     servers.control(&["set_vm_memory_high_watermark", "0.4"]).await;
 

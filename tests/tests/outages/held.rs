@@ -2,7 +2,7 @@
 
 use posthorn_tests::{App, Data, Event, Process, Servers, event, eventually};
 
-const EVENTS: u64 = 150;
+const EVENTS: u64 = 300;
 const EVENT_BYTES: u64 = 1_000_000;
 /// What a role holds besides events, and what may be under way to the broker (docs/operations.md, Sizing).
 const BESIDES: u64 = 50 << 20;

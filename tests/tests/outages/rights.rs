@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use lapin::{Channel, Connection, ConnectionProperties, options::BasicGetOptions};
 use posthorn_broker::{Raw, RawError};
 use posthorn_domain::{
+    event::ContentDigest,
     journal::{Attempted, Consequence, Entry, encode},
     outcome::{Outcome, Phases},
 };
@@ -136,6 +137,7 @@ fn forged(webhook: &str) -> Vec<u8> {
         event_id: Uuid::now_v7().to_string(),
         event_type: "todo.created".to_owned(),
         company_id: String::new(),
+        digest: ContentDigest(Uuid::nil()),
         webhook_id: webhook.parse().expect("it is a webhook's id"),
         epoch: 1,
         attempt: 1,
@@ -143,6 +145,7 @@ fn forged(webhook: &str) -> Vec<u8> {
         duration: Duration::from_millis(1),
         outcome: Outcome::Gone,
         phases: Phases::default(),
+        address: None,
         response_headers: Vec::new(),
         response_body: String::new(),
         consequence: Consequence::DisableNow,
