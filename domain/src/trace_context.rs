@@ -12,10 +12,11 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// Reads the two headers. Without a `traceparent` of version 00 in its right form there is no span;
-    /// a `tracestate` that is too long or no header's value is left out.
+    /// Reads the two headers. What the specification forbids in a `traceparent` is no span: ids of zeros,
+    /// upper case, version ff. One of a later version is read, and passed on, as version 00. A
+    /// `tracestate` that is too long or no header's value is left out.
     pub fn read(traceparent: Option<String>, tracestate: Option<String>) -> Option<Self> {
-        let traceparent = traceparent.filter(|text| is_traceparent(text))?;
+        let traceparent = read_traceparent(traceparent?)?;
         Some(Self { traceparent, tracestate: tracestate.filter(|text| is_tracestate(text)) })
     }
 
@@ -30,8 +31,30 @@ impl TraceContext {
     }
 }
 
-fn is_traceparent(text: &str) -> bool {
-    text.len() == TRACEPARENT_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+fn read_traceparent(text: String) -> Option<String> {
+    let known = text.get(..TRACEPARENT_BYTES)?;
+    let parts: Vec<_> = known.split('-').collect();
+    let [version, trace_id, span_id, flags] = *parts.as_slice() else { return None };
+    let is_good = is_hex(version, 2) && is_id(trace_id, 32) && is_id(span_id, 16) && is_hex(flags, 2);
+    match version {
+        _ if !is_good => None,
+        "00" => (text.len() == TRACEPARENT_BYTES).then_some(text),
+        "ff" => None,
+        // Of its flags only "sampled" is sure to mean the same.
+        _ if text.len() == TRACEPARENT_BYTES || text[TRACEPARENT_BYTES..].starts_with('-') => {
+            let flags = u8::from_str_radix(flags, 16).ok()? & 1;
+            Some(format!("00-{trace_id}-{span_id}-{flags:02x}"))
+        }
+        _ => None,
+    }
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_id(text: &str, length: usize) -> bool {
+    is_hex(text, length) && text.bytes().any(|byte| byte != b'0')
 }
 
 fn is_tracestate(text: &str) -> bool {
@@ -60,6 +83,31 @@ mod tests {
         assert_eq!(TraceContext::read(None, Some("rojo=1".to_owned())), None);
         for text in ["", "zz", &TRACEPARENT[..54], &TRACEPARENT.replace('0', "\n")] {
             assert_eq!(read(text, "rojo=1"), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_specification_forbids_is_no_span() {
+        let (zeros, half) = ("0".repeat(32), "0".repeat(16));
+        for text in [
+            format!("00-{zeros}-{half}-01"),
+            TRACEPARENT.replace("0af7651916cd43dd8448eb211c80319c", &zeros),
+            TRACEPARENT.replace("b7ad6b7169203331", &half),
+            TRACEPARENT.to_uppercase(),
+            TRACEPARENT.replacen("00", "ff", 1),
+            TRACEPARENT.replace('-', "0"),
+            format!("{TRACEPARENT}-more"),
+            TRACEPARENT.replacen("00", "01", 1) + "x",
+            TRACEPARENT.replace("01", "é"),
+        ] {
+            assert_eq!(read(&text, "rojo=1"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_later_version_is_passed_on_as_the_first() {
+        for text in [TRACEPARENT.replacen("00", "01", 1), TRACEPARENT.replacen("00", "cc", 1) + "-more"] {
+            assert_eq!(read(&text, "rojo=1").unwrap().traceparent(), TRACEPARENT, "{text}");
         }
     }
 
