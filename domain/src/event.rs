@@ -6,7 +6,7 @@
 use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
-use jiff::{Timestamp, fmt::temporal::DateTimePrinter, tz::TimeZone};
+use jiff::Timestamp;
 use posthorn_proto::v1::{self, event::Data};
 use prost::Message;
 use serde::{Deserialize, de::IgnoredAny};
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     event_type::{is_event_type, is_reserved},
     id::{EventRef, WebhookId, digest},
+    moment::Moment,
 };
 
 mod structure;
@@ -34,7 +35,7 @@ pub struct Event {
     /// Empty for an event of the company itself.
     pub project_id: String,
     /// When it happened, if the producer said so.
-    pub occurred_at: Option<Timestamp>,
+    pub occurred_at: Option<Moment>,
     data: Data,
 }
 
@@ -114,7 +115,7 @@ impl Event {
     /// What tells its content from another that came with the same id. The time of arrival, which
     /// stands in for a missing `occurred_at`, is no part of it: a repetition has the same.
     pub fn digest(&self) -> ContentDigest {
-        let time = self.occurred_at.map(rfc3339_millis).unwrap_or_default();
+        let time = self.occurred_at.map(Moment::rfc3339_millis).unwrap_or_default();
         let parts = [&self.event_type, &self.project_id, &time].map(|part| part.as_bytes());
         let [event_type, project, time] = parts;
         ContentDigest(digest([event_type, project, time, self.data().as_bytes()]))
@@ -161,7 +162,7 @@ impl Event {
 
     /// The JSON body that webhooks receive; `received_at` stands in for a missing `occurred_at`.
     pub fn body(&self, received_at: Timestamp) -> Vec<u8> {
-        let time = rfc3339_millis(self.occurred_at.unwrap_or(received_at));
+        let time = self.occurred_at.unwrap_or(received_at.into()).rfc3339_millis();
         let mut body = Vec::with_capacity(256);
         for (name, value) in [
             ("{\"id\":", self.id.as_str()),
@@ -220,16 +221,13 @@ fn check_name(field: &'static str, name: &str) -> Result<(), Rejection> {
     }
 }
 
-/// 0001-01-01T00:00:00Z in Unix seconds.
-const YEAR_1: i64 = -62_135_596_800;
-
-fn read_time(time: prost_types::Timestamp) -> Result<Timestamp, Rejection> {
-    // google.protobuf.Timestamp: from year 1 to year 9999, nanoseconds count forward.
-    let valid = time.seconds >= YEAR_1 && (0..1_000_000_000).contains(&time.nanos);
-    match Timestamp::new(time.seconds, time.nanos) {
-        Ok(read) if valid => Ok(read),
-        _ => refuse("occurred_at", format!("{} s and {} ns is not a time", time.seconds, time.nanos)),
-    }
+/// google.protobuf.Timestamp: from year 1 to year 9999, nanoseconds count forward.
+fn read_time(time: prost_types::Timestamp) -> Result<Moment, Rejection> {
+    let no_time = |_| Rejection {
+        field: "occurred_at",
+        reason: format!("{} s and {} ns is not a time", time.seconds, time.nanos),
+    };
+    Moment::new(time.seconds, time.nanos).map_err(no_time)
 }
 
 fn check_data(data: &Data) -> Result<(), Rejection> {
@@ -252,12 +250,7 @@ fn check_data(data: &Data) -> Result<(), Rejection> {
 
 /// RFC 3339 in UTC with milliseconds, such as `2026-11-23T09:30:00.123Z`.
 pub fn rfc3339_millis(time: Timestamp) -> String {
-    static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
-    let mut text = String::with_capacity(24);
-    let civil = TimeZone::UTC.to_datetime(time);
-    PRINTER.print_datetime(&civil, &mut text).expect("writing into memory cannot fail");
-    text.push('Z');
-    text
+    Moment::from(time).rfc3339_millis()
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub(crate) mod wildcard;
 pub(crate) mod words;
 
 use document::{Part, Paths};
+pub(crate) use scan::unescaped;
 use tree::Tree;
 
 /// What an event's body must look like.
@@ -74,6 +75,11 @@ impl Pattern {
     /// Whether it matches the body that webhooks receive of an event.
     pub(crate) fn matches_event(&self, event: &Event, received_at: Timestamp) -> bool {
         self.tree.matches(&Part::of_event(event, received_at, &self.paths()))
+    }
+
+    /// How many tests it makes of an event at most: the values of all fields, in each alternative.
+    pub fn tests(&self) -> usize {
+        self.tree.tests()
     }
 
     /// The pattern as it was written.

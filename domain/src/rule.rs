@@ -25,20 +25,27 @@ pub struct Limits {
     pub types: usize,
     /// How many entries a list of companies or projects has.
     pub ids: usize,
+    /// How many tests the patterns of all rules make of an event.
+    pub tests: usize,
     /// How large a pattern is.
     pub pattern: pattern::Limits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rules: 20, types: 200, ids: 1000, pattern: pattern::Limits::default() }
+        Self { rules: 20, types: 200, ids: 1000, tests: 2000, pattern: pattern::Limits::default() }
     }
 }
 
 impl Limits {
     /// The highest that an operator can set. What was saved within them is read within these.
-    pub const HIGHEST: Self =
-        Self { rules: 200, types: 10_000, ids: 100_000, pattern: pattern::Limits::HIGHEST };
+    pub const HIGHEST: Self = Self {
+        rules: 200,
+        types: 10_000,
+        ids: 100_000,
+        tests: usize::MAX,
+        pattern: pattern::Limits::HIGHEST,
+    };
 }
 
 /// One rule. See the module for what its lists mean.
@@ -78,6 +85,23 @@ impl Rule {
     pub fn matches(&self, event: &Event, received_at: Timestamp) -> bool {
         self.matches_names(event)
             && self.pattern.as_ref().is_none_or(|pattern| pattern.matches_event(event, received_at))
+    }
+
+    /// How many tests its pattern makes of an event at most.
+    pub fn tests(&self) -> usize {
+        self.pattern.as_ref().map_or(0, Pattern::tests)
+    }
+
+    /// The company that all these rules name; `None` if they name none, or several.
+    pub fn only_company(rules: &[Self]) -> Option<&str> {
+        let companies = rules.iter().map(|rule| rule.companies.as_deref().unwrap_or_default());
+        let mut distinct: Vec<_> = companies.clone().flatten().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        match distinct.as_slice() {
+            [only] if companies.clone().all(|named| !named.is_empty()) => Some(only),
+            _ => None,
+        }
     }
 
     /// Whether it can match only events of these companies.

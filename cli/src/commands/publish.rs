@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use posthorn_domain::{
     event::Event,
     event_type::{RESERVED, is_reserved},
+    moment::Moment,
 };
 use posthorn_proto::{
     Publisher,
@@ -71,7 +72,7 @@ struct Line {
     company_id: String,
     #[serde(default)]
     project_id: String,
-    occurred_at: Option<jiff::Timestamp>,
+    occurred_at: Option<Moment>,
     data: Box<RawValue>,
 }
 
@@ -194,9 +195,9 @@ impl Line {
             r#type: self.r#type.clone(),
             company_id: self.company_id.clone(),
             project_id: self.project_id.clone(),
-            occurred_at: Some(self.occurred_at.map_or_else(now, |at| prost_types::Timestamp {
-                seconds: at.as_second(),
-                nanos: at.subsec_nanosecond(),
+            occurred_at: Some(self.occurred_at.map_or_else(now, |at| {
+                let (seconds, nanos) = at.parts();
+                prost_types::Timestamp { seconds, nanos }
             })),
             data: Some(Data::Json(self.data.get().to_owned().into())),
         }

@@ -16,6 +16,9 @@ pub(crate) struct FilterSettings {
     /// The most companies or projects in a list, 1 to 100000
     #[arg(long, env = "POSTHORN_MAX_RULE_IDS", default_value = "1000", value_name = "N", hide_short_help = true, value_parser = range(100_000))]
     max_rule_ids: u32,
+    /// With how many values the patterns of all rules of a webhook compare an event, 1 to 1000000
+    #[arg(long, env = "POSTHORN_MAX_WEBHOOK_TESTS", default_value = "2000", value_name = "N", value_parser = range(1_000_000))]
+    max_webhook_tests: u32,
     #[command(flatten)]
     pattern: PatternSettings,
 }
@@ -55,6 +58,7 @@ impl FilterSettings {
             rules: self.max_rules as usize,
             types: self.max_rule_types as usize,
             ids: self.max_rule_ids as usize,
+            tests: self.max_webhook_tests as usize,
             pattern: self.pattern.limits(),
         }
     }

@@ -4,10 +4,15 @@
 //! (array-consistent matching). A field whose absence is wanted takes no part in choosing that
 //! element: if nothing else chooses one, the field must be absent from all.
 
+use std::collections::HashSet;
+
 use super::{
-    document::Part,
+    document::{Part, Scalar},
     tree::{Field, Test, Tree},
 };
+
+/// So many tests are made one by one.
+const FEW: usize = 8;
 
 impl Tree {
     /// Whether it matches what was read of an event along its paths.
@@ -82,7 +87,26 @@ fn is_absent(field: &Field, path: &str, seen: Option<&Part<'_>>) -> bool {
 }
 
 fn has_wanted(tests: &[Test], seen: Option<&Part<'_>>) -> bool {
-    seen.is_some_and(|part| part.scalars().any(|scalar| tests.iter().any(|test| test.holds_for(scalar))))
+    match seen {
+        Some(Part::Array(items)) if items.len() > FEW && tests.len() > FEW => is_any_wanted(tests, items),
+        Some(part) => part.scalars().any(|scalar| tests.iter().any(|test| test.holds_for(scalar))),
+        None => false,
+    }
+}
+
+/// The same for many values and many tests: texts are looked up, so that it does not take the product.
+fn is_any_wanted(tests: &[Test], items: &[Part<'_>]) -> bool {
+    let text = |test: &'_ Test| if let Test::Text(text) = test { Some(text.clone()) } else { None };
+    let texts: HashSet<Box<str>, ahash::RandomState> = tests.iter().filter_map(text).collect();
+    let others: Vec<_> = tests.iter().filter(|test| !matches!(test, Test::Text(_))).collect();
+    let is_wanted = |item: &Part<'_>| match item {
+        Part::Scalar(scalar) => {
+            matches!(scalar, Scalar::Text(seen) if texts.contains(&**seen))
+                || others.iter().any(|test| test.holds_for(scalar))
+        }
+        Part::Array(_) | Part::Object(_) => false,
+    };
+    items.iter().any(is_wanted)
 }
 
 fn has_none(tests: &[Test], seen: Option<&Part<'_>>) -> bool {

@@ -9,7 +9,10 @@ use super::{
     scan::{Kind, Scan},
     tree::{Field, Test, Tree},
 };
-use crate::problem::{Problem, Problems, below};
+use crate::{
+    problem::{Problem, Problems, below},
+    storable,
+};
 
 mod operator;
 mod values;
@@ -59,6 +62,7 @@ impl Reader<'_> {
             let message = "a pattern is an object such as {\"data\": {\"priority\": [1, 2]}}";
             return self.problems.add("", "not_an_object", text, message);
         }
+        self.problems.0.extend(storable::problems(text));
         let top = Place { pointer: String::new(), path: Rc::new([]), depth: 1 };
         self.object(text, &top, branches);
         if self.fields > self.limits.fields {

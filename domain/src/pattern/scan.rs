@@ -163,7 +163,7 @@ impl<'a> Scan<'a> {
 }
 
 /// The string that a JSON string's inside means. Half a surrogate pair becomes U+FFFD.
-fn unescaped(raw: &str) -> String {
+pub(crate) fn unescaped(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = rest.find('\\') {

@@ -25,8 +25,20 @@ pub(crate) struct Field {
 }
 
 impl Tree {
+    /// How many tests it makes of an event: the values of all fields, in each branch.
+    pub(crate) fn tests(&self) -> usize {
+        self.branches().flatten().map(Field::tests).sum()
+    }
+
     pub(crate) fn branches(&self) -> impl Iterator<Item = &[Field]> {
         std::iter::once(&*self.first).chain(self.others.iter().map(|branch| &**branch))
+    }
+}
+
+impl Field {
+    fn tests(&self) -> usize {
+        let here: usize = self.tests.iter().map(Test::size).sum();
+        here + self.fields.iter().map(Field::tests).sum::<usize>()
     }
 }
 
@@ -67,6 +79,14 @@ pub(crate) struct End {
 }
 
 impl Test {
+    /// How many values it compares with.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::AnythingBut(tests) => tests.len(),
+            _ => 1,
+        }
+    }
+
     /// Whether it holds for one value. [`Test::Absent`] holds for none.
     pub(crate) fn holds_for(&self, scalar: &Scalar<'_>) -> bool {
         match (self, scalar) {

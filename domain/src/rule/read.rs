@@ -10,6 +10,7 @@ use crate::{
     event_type::TypePattern,
     pattern::Pattern,
     problem::{Problems, below},
+    storable,
 };
 
 const FIELDS: [&str; 6] =
@@ -21,6 +22,7 @@ type Fields<'a> = BTreeMap<String, &'a RawValue>;
 pub(super) fn rules(json: &str, limits: &Limits) -> Result<Vec<Rule>, Vec<Problem>> {
     let mut reader = Reader { limits, problems: Problems::default() };
     let rules = reader.rules(json);
+    reader.bound(json, &rules);
     reader.problems.or(rules)
 }
 
@@ -42,6 +44,7 @@ impl Reader<'_> {
                 ("too_many", message)
             }
             Ok(items) => {
+                self.problems.0.extend(unstorable_names(json));
                 let places = items.iter().enumerate();
                 return places.map(|(place, item)| self.rule(item.get(), &format!("/{place}"))).collect();
             }
@@ -54,6 +57,19 @@ impl Reader<'_> {
         };
         self.problems.add("", problem.0, json, problem.1);
         Vec::new()
+    }
+
+    /// What an event may cost a webhook is bounded, however it is spread over its rules.
+    fn bound(&mut self, json: &str, rules: &[Rule]) {
+        let tests: usize = rules.iter().map(Rule::tests).sum();
+        if tests > self.limits.tests {
+            let message = format!(
+                "the patterns compare an event with {tests} values (those of all fields, in each alternative of \
+                 $or), at most {} are allowed for a webhook",
+                self.limits.tests
+            );
+            self.problems.add("", "too_many_tests", json, message);
+        }
     }
 
     fn rule(&mut self, json: &str, pointer: &str) -> Rule {
@@ -138,6 +154,14 @@ impl Reader<'_> {
         }
         found
     }
+}
+
+/// Texts that cannot be kept, but those of patterns, which tell their own.
+fn unstorable_names(json: &str) -> Vec<Problem> {
+    let is_in_pattern = |problem: &Problem| problem.pointer.split('/').nth(2) == Some("pattern");
+    let mut found = storable::problems(json);
+    found.retain(|problem| !is_in_pattern(problem));
+    found
 }
 
 fn event_type(text: &str) -> Result<TypePattern, (&'static str, String)> {

@@ -102,3 +102,44 @@ fn a_rule_is_within_companies_only_if_it_names_none_but_those() {
     assert!(!within(r#"[{"companies": ["c1", "c3"]}]"#));
     assert!(!within("[{}]"));
 }
+
+#[test]
+fn what_the_patterns_of_a_webhook_compare_is_bounded_however_it_is_spread() {
+    let values: Vec<_> = (0..100).collect();
+    let fields: serde_json::Map<_, _> = (0..10).map(|at| (format!("f{at}"), json!(values))).collect();
+    let rule = json!({"pattern": {"data": fields}});
+    assert!(read(&json!([rule, rule])).is_ok());
+    let problems = read(&json!([rule, rule, {"pattern": {"data": {"a": [1]}}}])).unwrap_err();
+    assert_eq!((problems[0].pointer.as_str(), problems[0].code), ("", "too_many_tests"));
+    let or = json!({"pattern": {"data": {"a": values, "b": values, "$or": [{"c": [1]}, {"d": [2]}]}}});
+    assert_eq!(Rule::read_list(&json!([or]).to_string(), &Limits::default()).unwrap()[0].tests(), 402);
+}
+
+#[test]
+fn texts_that_cannot_be_kept_are_told_with_their_place() {
+    let problems = |json: &str| {
+        let problems = Rule::read_list(json, &Limits::default()).unwrap_err();
+        let mut places: Vec<_> = problems.into_iter().map(|it| (it.pointer, it.code)).collect();
+        places.sort_unstable();
+        places
+    };
+    let bad = |pointer: &str| (pointer.to_owned(), "bad_text");
+    assert_eq!(problems(r#"[{"companies": ["a\u0000"]}]"#), [bad("/0/companies/0")]);
+    assert_eq!(
+        problems(r#"[{"pattern": {"a": ["\ud800", "\u0000"]}}]"#),
+        [bad("/0/pattern/a/0"), bad("/0/pattern/a/1")]
+    );
+    assert_eq!(problems(r#"[{"pattern": {"a\u0000": [1]}}]"#), [bad("/0/pattern/a\0")]);
+    assert!(Rule::read_list(r#"[{"companies": ["C:\\u0000"]}]"#, &Limits::default()).is_ok());
+}
+
+#[test]
+fn the_company_of_a_webhook_is_the_one_that_all_its_rules_name() {
+    let only = |rules: serde_json::Value| {
+        let rules = Rule::read_list(&rules.to_string(), &Limits::default()).unwrap();
+        Rule::only_company(&rules).map(str::to_owned)
+    };
+    assert_eq!(only(json!([{"companies": ["c1"]}, {"companies": ["c1", "c1"]}])).as_deref(), Some("c1"));
+    assert_eq!(only(json!([{"companies": ["c1"]}, {"companies": ["c2"]}])), None);
+    assert_eq!(only(json!([{"companies": ["c1"]}, {}])), None);
+}

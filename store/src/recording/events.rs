@@ -171,7 +171,7 @@ async fn insert<'a>(
                 &column!(rows.iter(), row => row.event.event_type.as_str()),
                 &column!(rows.iter(), row => clean(&row.event.company_id)),
                 &column!(rows.iter(), row => clean(&row.event.project_id)),
-                &column!(rows.iter(), row => row.event.occurred_at),
+                &column!(rows.iter(), row => row.event.occurred_at.map(Moment::timestamp)),
                 &column!(rows.iter(), row => Bytes::as_ref(&row.routed.message)),
                 &column!(rows.iter(), row => array(&row.webhook_ids)),
             ],

@@ -25,7 +25,7 @@ impl Reader<'_> {
             let message = "an empty list would want nothing; name a value, or leave the field out";
             self.problems.add(pointer, "empty_list", text, message);
         }
-        let values = count.max(tests.iter().map(size).sum());
+        let values = count.max(tests.iter().map(Test::size).sum());
         if values > self.limits.values {
             let message = format!(
                 "{values} values, at most {} are allowed for a field; split them over several rules",
@@ -65,12 +65,5 @@ impl Reader<'_> {
         let message = "numbers lie between ±1.8e308, and not nearer to zero than ±4.9e-324";
         self.problems.add(pointer, "number_out_of_range", text, message);
         None
-    }
-}
-
-fn size(test: &Test) -> usize {
-    match test {
-        Test::AnythingBut(tests) => tests.len(),
-        _ => 1,
     }
 }
