@@ -104,7 +104,7 @@ impl Installation {
             async |(position, id)| {
                 let sealed = keys.seal(&secret(), *id, rand::random());
                 let webhook = self.webhook(position, *id, receiver)?;
-                store.add_webhook(&webhook, &sealed, &Actor::command("webhook.create")).await?;
+                store.add_webhook(&webhook, &sealed, None, &Actor::command("webhook.create")).await?;
                 anyhow::Ok(())
             },
         );

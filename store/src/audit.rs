@@ -2,7 +2,7 @@
 //! transaction; whatever else a person does is noted here.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
@@ -28,9 +28,9 @@ pub struct AuditEntry {
     /// To which.
     pub subject_id: String,
     /// What it was.
-    pub before: Option<Value>,
+    pub before: Option<Box<RawValue>>,
     /// What it is.
-    pub after: Option<Value>,
+    pub after: Option<Box<RawValue>>,
 }
 
 impl Store {
@@ -88,7 +88,12 @@ fn read(row: &Row) -> AuditEntry {
         action: row.get("action"),
         subject: row.get("subject"),
         subject_id: row.get("subject_id"),
-        before: row.get("before"),
-        after: row.get("after"),
+        before: read_json(row, "before"),
+        after: read_json(row, "after"),
     }
+}
+
+/// As the database writes it: a JSON value would round its numbers.
+fn read_json(row: &Row, column: &str) -> Option<Box<RawValue>> {
+    row.get::<_, Option<Json<Box<RawValue>>>>(column).map(|Json(json)| json)
 }

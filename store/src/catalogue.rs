@@ -3,7 +3,7 @@
 //! What events name is added when it is first seen (`seen`); people describe it. Lists come in the
 //! order of their keys, a page at a time, those after the last key of the page before.
 
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use tokio_postgres::{
     Row,
     types::{Json, ToSql},
@@ -41,7 +41,7 @@ pub struct EventTypeDescription {
     /// Under which heading it is shown.
     pub group: String,
     /// Data of an example event, an object.
-    pub example: Option<Value>,
+    pub example: Option<Box<RawValue>>,
     /// The JSON Schema of its data, as it was written; checked by
     /// [`Schema::compile`](posthorn_domain::schema::Schema::compile).
     pub schema: Option<Box<RawValue>>,
@@ -78,7 +78,7 @@ fn read_event_type(row: &Row) -> EventType {
         described: EventTypeDescription {
             description: row.get("description"),
             group: row.get("grouped"),
-            example: row.get("example"),
+            example: row.get::<_, Option<Json<Box<RawValue>>>>("example").map(|Json(example)| example),
             schema: row.get::<_, Option<Json<Box<RawValue>>>>("schema").map(|Json(schema)| schema),
         },
         revision: row.get("revision"),

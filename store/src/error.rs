@@ -4,7 +4,7 @@ use deadpool_postgres::{PoolError, TimeoutType};
 use posthorn_domain::id::WebhookId;
 use tokio_postgres::error::SqlState;
 
-use crate::connect::not_trusted;
+use crate::{connect::not_trusted, quota::OverQuota};
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,9 @@ pub enum StoreError {
     /// There is no such webhook.
     #[error("there is no webhook {0}")]
     UnknownWebhook(WebhookId),
+    /// The webhook does not fit into a company's quota.
+    #[error("company {} is over its quota: {} {}, at most {} are allowed", .0.company, .0.total, .0.what, .0.most)]
+    OverQuota(OverQuota),
     /// The webhook's state forbids it.
     #[error("webhook {id} is {state}: {advice}")]
     WrongState {
@@ -117,6 +120,7 @@ impl StoreError {
             | Self::Migration(_)
             | Self::Unreadable { .. }
             | Self::UnknownWebhook(_)
+            | Self::OverQuota(_)
             | Self::WrongState { .. } => false,
         }
     }

@@ -3,6 +3,7 @@
 //! [`Store`] is a pool for those who ask (the recorder, the API, the CLI). [`Watch`] is for those
 //! who must know all webhooks without asking (router and dispatcher).
 
+mod access;
 mod actor;
 mod audit;
 mod catalogue;
@@ -19,6 +20,7 @@ mod migrate;
 mod notifications;
 mod page;
 mod partitions;
+mod quota;
 mod recording;
 mod rejected;
 mod replays;
@@ -29,6 +31,7 @@ mod versions;
 mod watch;
 mod webhooks;
 
+pub use access::{AccessUpdate, AccessWatch, TypeSchema};
 pub use actor::Actor;
 pub use audit::AuditEntry;
 pub use catalogue::{Company, EventType, EventTypeDescription, Project};
@@ -43,6 +46,7 @@ pub use mails::DueMail;
 pub use migrate::migrate;
 pub use notifications::DueNotification;
 pub use page::{Page, Place};
+pub use quota::{Charge, OverQuota, Quotas};
 pub use recording::{Disabled, Recorded, Recording};
 pub use rejected::RejectedRecord;
 pub use replays::{Candidate, NewReplay, Progress, ReplayRecord};

@@ -50,6 +50,10 @@ impl TokenRecord {
     }
 }
 
+/// The columns of [`read_with_hash`].
+pub(crate) const SELECT_WITH_HASH: &str =
+    "SELECT id, name, scopes, companies, created_at, expires_at, revoked_at, hash FROM tokens";
+
 const SELECT: &str = "SELECT id, name, scopes, companies, created_at, expires_at, revoked_at FROM tokens";
 
 impl Store {
@@ -125,6 +129,13 @@ impl Store {
         drop(client);
         self.token(id).await
     }
+}
+
+/// With what stands for it.
+pub(crate) fn read_with_hash(row: &Row) -> (TokenHash, TokenRecord) {
+    // SHA-256, as everyone writes it; another length is the hash of no token.
+    let hash = row.get::<_, &[u8]>("hash").try_into().unwrap_or_default();
+    (TokenHash(hash), read(row))
 }
 
 /// The table's constraints let only known scopes in; one of a later version allows nothing here.

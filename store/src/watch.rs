@@ -28,13 +28,14 @@ use uuid::Uuid;
 
 use crate::{connect::Store, error::StoreError, webhooks};
 
-mod listen;
+pub(crate) mod listen;
 
-use listen::Listener;
+use listen::{ANSWER_TIMEOUT, Listener};
 
 /// How often all revisions are compared.
 const COMPARE_EVERY: Duration = Duration::from_secs(5);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of the trigger in `migrations/V1__pipeline.sql`.
+const CHANNELS: &[&str] = &["posthorn_webhooks"];
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const NOT_LOADED: &str = "the webhooks have not been loaded from PostgreSQL";
 /// How many webhooks are fetched at a time.
@@ -122,14 +123,15 @@ impl Watch {
 
     /// Follows the webhooks on one connection; returns only in order to report why it cannot.
     async fn follow(&self, known: &mut HashMap<WebhookId, i64>) -> Result<(), StoreError> {
-        let mut listener = Listener::connect(&self.url).await?;
+        let mut listener = Listener::connect(&self.url, CHANNELS).await?;
         self.compare(&listener.client, known).await?;
         self.status.set(None);
         let mut next = Instant::now() + COMPARE_EVERY;
         loop {
             tokio::select! {
                 changed = listener.changed() => {
-                    let changes = self.fetch(&listener.client, known, changed?).await?;
+                    let ids = changed?.iter().filter_map(|(_, id)| Uuid::try_parse(id).ok()).map(WebhookId).collect();
+                    let changes = self.fetch(&listener.client, known, ids).await?;
                     self.send(Update { changes, compared: false }).await;
                 }
                 () = sleep_until(next) => {

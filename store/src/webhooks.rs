@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use posthorn_domain::{
     id::WebhookId,
@@ -10,10 +11,15 @@ use posthorn_domain::{
     webhook::{Condition, DisablePolicy, DisabledReason, State},
 };
 use serde_json::Value;
-use tokio_postgres::types::Json;
+use tokio_postgres::{Error, types::Json};
 use uuid::Uuid;
 
-use crate::{actor::Actor, connect::Store, error::StoreError};
+use crate::{
+    actor::Actor,
+    connect::Store,
+    error::StoreError,
+    quota::{self, Charge, OverQuota},
+};
 
 mod rows;
 mod secrets;
@@ -97,6 +103,17 @@ WHERE state <> 'deleted'";
 const WITHIN: &str = "NOT EXISTS (SELECT FROM jsonb_array_elements(rules) AS rule
                                   WHERE NOT coalesce(rule -> 'companies' <@ {}, false))";
 
+async fn over_quota(
+    transaction: &Transaction<'_>,
+    webhook: &NewWebhook,
+    charge: Option<&Charge>,
+) -> Result<Option<OverQuota>, Error> {
+    match charge {
+        Some(charge) => quota::check(transaction, webhook, charge).await,
+        None => Ok(None),
+    }
+}
+
 /// The webhook $1.
 fn one() -> String {
     format!("{SELECT} AND id = $1")
@@ -107,16 +124,20 @@ impl Store {
     /// fail, so that an error means that there is no webhook, unless the commit itself was not answered.
     ///
     /// # Errors
-    /// If the database refuses or is gone.
+    /// If it does not fit into the quotas that it is charged to, or the database refuses or is gone.
     pub async fn add_webhook(
         &self,
         webhook: &NewWebhook,
         secret: &Sealed,
+        charge: Option<&Charge>,
         actor: &Actor,
     ) -> Result<WebhookRecord, StoreError> {
         let mut client = self.client().await?;
         let added = async {
             let transaction = actor.begin(&mut client).await?;
+            if let Some(over) = over_quota(&transaction, webhook, charge).await? {
+                return Ok(Err(over));
+            }
             let insert =
                 "INSERT INTO webhooks (id, name, url, rules, timeout_ms, max_in_flight, disable_policy,
                                        description, metadata, contact, http2, header_names, headers_key_id,
@@ -130,24 +151,29 @@ impl Store {
             transaction.execute(insert, &[&secret_id, &webhook.id.0, &secret.key_id, &secret.bytes]).await?;
             let row = transaction.query_one(&one(), &[&webhook.id.0]).await?;
             transaction.commit().await?;
-            Ok(row)
+            Ok(Ok(row))
         };
-        read(&added.await.map_err(StoreError::query("add the webhook"))?)
+        let added = added.await.map_err(StoreError::query("add the webhook"))?;
+        read(&added.map_err(StoreError::OverQuota)?)
     }
 
     /// Changes what its owner says of a webhook, if it is still at this revision; else answers `None`.
     ///
     /// # Errors
-    /// If it is unknown.
+    /// If it is unknown, or does not fit into the quotas that it is charged to.
     pub async fn update_webhook(
         &self,
         webhook: &NewWebhook,
         revision: i64,
+        charge: Option<&Charge>,
         actor: &Actor,
     ) -> Result<Option<WebhookRecord>, StoreError> {
         let mut client = self.client().await?;
         let updated = async {
             let transaction = actor.begin(&mut client).await?;
+            if let Some(over) = over_quota(&transaction, webhook, charge).await? {
+                return Ok(Err(over));
+            }
             let update =
                 "UPDATE webhooks SET name = $2, url = $3, rules = $4, timeout_ms = $5, max_in_flight = $6,
                                  disable_policy = $7, description = $8, metadata = $9, contact = $10,
@@ -157,9 +183,10 @@ impl Store {
             let params = [&columns.params()[..], &[&revision]].concat();
             let updated = transaction.execute(update, &params).await?;
             transaction.commit().await?;
-            Ok(updated == 1)
+            Ok(Ok(updated == 1))
         };
         let updated = updated.await.map_err(StoreError::query("change the webhook"))?;
+        let updated = updated.map_err(StoreError::OverQuota)?;
         drop(client);
         let webhook = self.webhook(webhook.id).await?;
         Ok(updated.then_some(webhook))

@@ -1,6 +1,5 @@
 //! Event types that were seen or described.
 
-use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 
 use super::{EventType, EventTypeDescription, anywhere, change, listing, read_event_type};
@@ -53,9 +52,9 @@ impl Store {
         actor: &Actor,
     ) -> Result<Option<EventType>, StoreError> {
         let EventTypeDescription { description, group, example, schema } = described;
-        let schema = schema.as_ref().map(Json);
+        let (example, schema) = (example.as_ref().map(Json), schema.as_ref().map(Json));
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-            [&name, description, group, example, &schema];
+            [&name, description, group, &example, &schema];
         let rows = match expected {
             None => {
                 let upsert = format!(
@@ -81,22 +80,6 @@ impl Store {
             }
         };
         Ok(rows.first().map(read_event_type))
-    }
-
-    /// The schemas of those of these event types that have one, each with the type's revision.
-    ///
-    /// # Errors
-    /// If the database refuses or is gone.
-    pub async fn schemas(&self, names: &[&str]) -> Result<Vec<(String, i64, Box<RawValue>)>, StoreError> {
-        let query =
-            "SELECT type, revision, schema FROM event_types WHERE type = ANY ($1) AND schema IS NOT NULL";
-        let client = self.client().await?;
-        let rows = client.query(query, &[&names]).await.map_err(listing())?;
-        let read = |row: &tokio_postgres::Row| {
-            let Json(schema) = row.get::<_, Json<Box<RawValue>>>("schema");
-            (row.get("type"), row.get("revision"), schema)
-        };
-        Ok(rows.iter().map(read).collect())
     }
 
     /// Deletes an event type; whether there was one. It comes back when it is seen again.

@@ -12,6 +12,7 @@ use posthorn_domain::{
     event::{ContentDigest, Event},
     id::{EventRef, WebhookId},
     journal::Routed,
+    moment::Moment,
 };
 use tokio_postgres::Error;
 use uuid::Uuid;

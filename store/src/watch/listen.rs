@@ -7,33 +7,35 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use posthorn_domain::id::WebhookId;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_postgres::{AsyncMessage, Client};
-use uuid::Uuid;
 
-use super::ANSWER_TIMEOUT;
 use crate::{
     connect::{Database, Driver},
     error::StoreError,
 };
 
-/// The channel of the trigger in `migrations/V1__pipeline.sql`.
-const LISTEN: &str = "LISTEN posthorn_webhooks";
+/// How long any answer may take.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Notifications that wait to be looked at; what comes beyond is found by comparing.
 const MOST_WAITING: usize = 1024;
 
-pub(super) struct Listener {
-    pub(super) client: Client,
-    notified: mpsc::Receiver<WebhookId>,
+/// Of which channel, and what was said.
+type Notified = (&'static str, String);
+
+pub(crate) struct Listener {
+    pub(crate) client: Client,
+    notified: mpsc::Receiver<Notified>,
     overflown: Arc<AtomicBool>,
     _driver: JoinSet<()>,
 }
 
 impl Listener {
-    pub(super) async fn connect(url: &str) -> Result<Self, StoreError> {
+    /// Listens on these channels, which triggers in `migrations` notify.
+    pub(crate) async fn connect(url: &str, channels: &'static [&'static str]) -> Result<Self, StoreError> {
         let database = Database::read(url)?;
         let connected = timeout(database.patience(), database.connect()).await;
         let connected = connected.map_err(|_| StoreError::silent())?;
@@ -41,15 +43,16 @@ impl Listener {
         let (notify, notified) = mpsc::channel(MOST_WAITING);
         let overflown = Arc::new(AtomicBool::new(false));
         let mut driver = JoinSet::new();
-        driver.spawn(drive(connection, notify, overflown.clone()));
+        driver.spawn(drive(connection, channels, notify, overflown.clone()));
         let task = "listen for changes";
-        let listening = timeout(ANSWER_TIMEOUT, client.batch_execute(LISTEN)).await;
+        let listen: String = channels.iter().map(|channel| format!("LISTEN {channel};")).collect();
+        let listening = timeout(ANSWER_TIMEOUT, client.batch_execute(&listen)).await;
         listening.map_err(|_| StoreError::NoAnswer { task })?.map_err(StoreError::query(task))?;
         Ok(Self { client, notified, overflown, _driver: driver })
     }
 
-    /// The webhooks of which notifications have come, at least one.
-    pub(super) async fn changed(&mut self) -> Result<HashSet<WebhookId>, StoreError> {
+    /// The notifications that have come, at least one, each once.
+    pub(crate) async fn changed(&mut self) -> Result<HashSet<Notified>, StoreError> {
         let mut waiting = Vec::new();
         let count = self.notified.recv_many(&mut waiting, MOST_WAITING).await;
         if count == 0 || self.overflown.load(Ordering::Relaxed) {
@@ -61,11 +64,16 @@ impl Listener {
 }
 
 /// Drives the connection; must never wait for the watcher, whose queries it carries.
-async fn drive(mut connection: Driver, notify: mpsc::Sender<WebhookId>, overflown: Arc<AtomicBool>) {
+async fn drive(
+    mut connection: Driver,
+    channels: &'static [&'static str],
+    notify: mpsc::Sender<Notified>,
+    overflown: Arc<AtomicBool>,
+) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         let AsyncMessage::Notification(notification) = message else { continue };
-        let Ok(id) = Uuid::try_parse(notification.payload()) else { continue };
-        if notify.try_send(WebhookId(id)).is_err() {
+        let Some(channel) = channels.iter().find(|known| **known == notification.channel()) else { continue };
+        if notify.try_send((channel, notification.payload().to_owned())).is_err() {
             overflown.store(true, Ordering::Relaxed);
         }
     }
