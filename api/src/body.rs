@@ -1,20 +1,27 @@
 //! Bodies: JSON objects, bounded, with all that is wrong with their form told at once.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
-    body::to_bytes,
     extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use posthorn_domain::storable;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 
 use crate::{
+    bodies::Hold,
+    caller::TokenId,
     problem::{Kind, Problem, Wrong},
     state::Shared,
 };
+
+/// How long a body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The fields of an object as they are written: numbers keep their digits.
 pub(crate) type Fields = BTreeMap<String, Box<RawValue>>;
@@ -26,6 +33,8 @@ pub(crate) struct Body<T> {
     pub(crate) value: T,
     /// Its bytes.
     pub(crate) bytes: Bytes,
+    /// Counts them.
+    _hold: Hold,
 }
 
 /// A body that may be missing: then it says nothing.
@@ -34,14 +43,19 @@ pub(crate) struct OptionalBody<T>(pub(crate) Body<T>);
 
 /// The fields of a merge patch (RFC 7396).
 #[derive(Debug)]
-pub(crate) struct Patch(pub(crate) Fields);
+pub(crate) struct Patch {
+    /// The fields.
+    pub(crate) fields: Fields,
+    /// Counts their bytes.
+    _hold: Hold,
+}
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Shared) -> Result<Self, Problem> {
-        let bytes = bytes(request, api.settings.most_body_bytes, &["application/json"]).await?;
-        Ok(Self { value: read(&fields(&bytes)?).map_err(Problem::invalid)?, bytes })
+        let (bytes, hold) = bytes(request, api, &["application/json"]).await?;
+        Ok(Self { value: read(&fields(&bytes)?).map_err(Problem::invalid)?, bytes, _hold: hold })
     }
 }
 
@@ -51,9 +65,9 @@ impl<T: DeserializeOwned> FromRequest<Shared> for OptionalBody<T> {
     async fn from_request(request: Request, api: &Shared) -> Result<Self, Problem> {
         let has_type = request.headers().contains_key(header::CONTENT_TYPE);
         let types: &[_] = if has_type { &["application/json"] } else { &[] };
-        let bytes = bytes(request, api.settings.most_body_bytes, types).await?;
+        let (bytes, hold) = bytes(request, api, types).await?;
         let fields = if bytes.is_empty() { Fields::new() } else { fields(&bytes)? };
-        Ok(Self(Body { value: read(&fields).map_err(Problem::invalid)?, bytes }))
+        Ok(Self(Body { value: read(&fields).map_err(Problem::invalid)?, bytes, _hold: hold }))
     }
 }
 
@@ -62,13 +76,14 @@ impl FromRequest<Shared> for Patch {
 
     async fn from_request(request: Request, api: &Shared) -> Result<Self, Problem> {
         let types = ["application/merge-patch+json", "application/json"];
-        let bytes = bytes(request, api.settings.most_body_bytes, &types).await?;
-        fields(&bytes).map(Self)
+        let (bytes, hold) = bytes(request, api, &types).await?;
+        Ok(Self { fields: fields(&bytes)?, _hold: hold })
     }
 }
 
 /// Reads a body of one of these media types; of any, if there are none given.
-async fn bytes(request: Request, most: usize, types: &[&str]) -> Result<Bytes, Problem> {
+async fn bytes(request: Request, api: &Shared, types: &[&str]) -> Result<(Bytes, Hold), Problem> {
+    let most = api.settings.most_body_bytes;
     if !types.is_empty() && !types.iter().any(|media_type| is_of(request.headers(), media_type)) {
         let detail = format!("the body needs `content-type: {}`", types[0]);
         return Err(Problem::new(Kind::UnsupportedMediaType, detail));
@@ -78,8 +93,26 @@ async fn bytes(request: Request, most: usize, types: &[&str]) -> Result<Bytes, P
     if length.and_then(|length| length.parse().ok()).is_some_and(|length: usize| length > most) {
         return Err(too_large());
     }
-    // One that breaks off is not seen by anybody: its sender has gone.
-    to_bytes(request.into_body(), most).await.map_err(|_| too_large())
+    let token = request.extensions().get::<TokenId>().copied().unwrap_or_default();
+    let mut hold = api.bodies.hold(token.0);
+    let (mut body, mut bytes) = (request.into_body(), BytesMut::new());
+    let reading = async {
+        while let Some(frame) = body.frame().await {
+            // One that breaks off is not seen by anybody: its sender has gone.
+            let frame = frame.map_err(|_| Problem::new(Kind::BadRequest, "the body broke off"))?;
+            let Some(chunk) = frame.data_ref() else { continue };
+            if bytes.len() + chunk.len() > most {
+                return Err(too_large());
+            }
+            hold.grow(chunk.len())?;
+            bytes.extend_from_slice(chunk);
+        }
+        Ok(())
+    };
+    let read = timeout(BODY_TIMEOUT, reading).await;
+    let slow = |_| Problem::new(Kind::TooSlow, format!("a body may take {} s", BODY_TIMEOUT.as_secs()));
+    read.map_err(slow)??;
+    Ok((bytes.freeze(), hold))
 }
 
 fn is_of(headers: &HeaderMap, media_type: &str) -> bool {
@@ -95,6 +128,12 @@ fn fields(bytes: &[u8]) -> Result<Fields, Problem> {
     match serde_json::from_str(text) {
         Ok(fields) => Ok(fields),
         Err(error) => match serde_json::from_str::<IgnoredAny>(text) {
+            Ok(_) if text.trim_start().starts_with('{') => {
+                let unreadable = storable::problems(text).into_iter().map(|problem| Wrong::of("", problem));
+                let unreadable: Vec<_> = unreadable.collect();
+                let broken = || vec![Wrong::at("", "wrong_type", format!("it cannot be read: {error}"))];
+                Err(Problem::invalid(if unreadable.is_empty() { broken() } else { unreadable }))
+            }
             Ok(_) => Err(Problem::invalid(vec![Wrong::at("", "wrong_type", "it is a JSON object")])),
             Err(_) => Err(Problem::new(Kind::BadRequest, format!("the body is not JSON: {error}"))),
         },

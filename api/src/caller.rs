@@ -3,17 +3,18 @@
 use std::marker::PhantomData;
 
 use axum::{extract::FromRequestParts, http::header, http::request::Parts};
-use jiff::Timestamp;
 use posthorn_domain::{
     rule::Rule,
     token::{Scope, Token},
 };
-use posthorn_store::Actor;
+use posthorn_store::{Actor, TokenRecord};
 use uuid::Uuid;
 
 use crate::{
+    metrics::{self, Refused},
     problem::{Kind, Problem},
     request_id::RequestId,
+    serve::Peer,
     state::Shared,
 };
 
@@ -54,6 +55,14 @@ impl Caller {
         self.companies.is_none()
     }
 
+    /// With whom it shares what is scarce, if the thing is not a company's: those of the same companies.
+    pub(crate) fn tenant(&self) -> Tenant {
+        match &self.companies {
+            Some(companies) => Tenant::Companies(companies.clone()),
+            None => Tenant::Token(self.token_id),
+        }
+    }
+
     /// Whether it sees a company's events.
     pub(crate) fn sees(&self, company: &str) -> bool {
         self.companies.as_ref().is_none_or(|own| own.iter().any(|seen| seen == company))
@@ -63,6 +72,15 @@ impl Caller {
     pub(crate) fn sees_rules(&self, rules: &[Rule]) -> bool {
         self.companies.as_ref().is_none_or(|own| rules.iter().all(|rule| rule.is_within(own)))
     }
+}
+
+/// Who shares what is scarce.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Tenant {
+    /// Companies, whatever the token.
+    Companies(Vec<String>),
+    /// A token for all companies.
+    Token(Uuid),
 }
 
 /// What a handler needs its caller to be allowed.
@@ -103,9 +121,21 @@ impl<N: Needs> FromRequestParts<Shared> for May<N> {
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Problem> {
         let caller = authenticate(parts, api).await?;
         api.rates.take(caller.token_id).map_err(|seconds| {
+            metrics::refused(Refused::TokenRequests);
             let detail = format!("this token may make a request again in {seconds} s");
             Problem::new(Kind::TooManyRequests, detail).after(seconds)
         })?;
+        if let Some(companies) = &caller.companies {
+            api.company_requests.take(companies.clone()).map_err(|seconds| {
+                metrics::refused(Refused::CompanyRequests);
+                let named = companies.join(", ");
+                let detail = format!(
+                    "the tokens of {named} together may make a request again in {seconds} s (POSTHORN_COMPANY_REQUEST_RATE)"
+                );
+                Problem::new(Kind::TooManyRequests, shortened(detail)).after(seconds)
+            })?;
+        }
+        parts.extensions.insert(TokenId(caller.token_id));
         match caller.may(N::SCOPE) {
             true => Ok(Self { caller, needs: PhantomData }),
             false => {
@@ -113,6 +143,18 @@ impl<N: Needs> FromRequestParts<Shared> for May<N> {
                 Err(Problem::new(Kind::Forbidden, detail))
             }
         }
+    }
+}
+
+/// Which token a request has, for what is counted by token.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TokenId(pub(crate) Uuid);
+
+/// A token may name a thousand companies.
+fn shortened(detail: String) -> String {
+    match detail.char_indices().nth(1000) {
+        Some((end, _)) => format!("{}…", &detail[..end]),
+        None => detail,
     }
 }
 
@@ -131,9 +173,9 @@ async fn authenticate(parts: &Parts, api: &Shared) -> Result<Caller, Problem> {
         let (name, scopes) = ("POSTHORN_ADMIN_TOKEN".to_owned(), Scope::ALL.to_vec());
         return Ok(Caller { token_id: Uuid::nil(), name, scopes, companies: None, request_id });
     }
-    let found = api.store.token_with(&hash).await?;
-    let found = found.filter(|token| token.is_live(Timestamp::now()));
+    let address = parts.extensions.get::<Peer>().map(|peer| peer.0);
+    let found = api.access.token(&hash, address, &api.store).await?;
     let token = found.ok_or_else(|| refused("the token is not known, has expired or was revoked"))?;
-    let (token_id, name, scopes, companies) = (token.id, token.name, token.scopes, token.companies);
+    let TokenRecord { id: token_id, name, scopes, companies, .. } = TokenRecord::clone(&token);
     Ok(Caller { token_id, name, scopes, companies, request_id })
 }

@@ -81,6 +81,7 @@ fn complete_operation(path: &str, operation: &mut Map<String, Value>) {
         statuses.push((404, "There is no such thing, or none that the token may see"));
     }
     if has_body {
+        statuses.push((408, "The body came too slowly"));
         statuses.push((413, "The body is too large"));
         statuses.push((415, "The body is not JSON"));
         statuses.push((422, "The body is wrong"));

@@ -1,14 +1,19 @@
 //! The management API: webhooks, events, deliveries, replays, tokens over HTTP.
 //!
-//! A request passes, from outside in: its id, its metrics and deadline, CORS, and its handler, which takes
-//! first of all a `caller::May`, the right to make it. What a handler decides is in the domain, what it
+//! A connection has a place (`serve`). A request passes, from outside in: its id, its metrics and deadline,
+//! what no request may hold (`legible`), CORS, and its handler, which takes first of all a `caller::May`, the
+//! right to make it; then, if it has one, its body, which is counted (`bodies`). What a handler decides is in the domain, what it
 //! asks is in the store; `routes` has a file for each resource. The OpenAPI document is made of the
 //! handlers themselves.
 
+mod access;
+mod bodies;
 mod body;
 mod caller;
+mod checks;
 mod document;
 mod id;
+mod legible;
 mod line;
 mod metrics;
 mod once;
@@ -20,42 +25,51 @@ mod replay;
 mod request_id;
 mod routes;
 mod schema;
+mod serve;
+mod shares;
 mod state;
 mod version;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Router,
     http::{HeaderName, HeaderValue, Method, header},
     middleware,
     response::Html,
     routing::get,
 };
+use bytes::Bytes;
 use posthorn_attempt::{CannotPrepare, Receivers};
 use posthorn_broker::{Broker, BrokerError};
-use posthorn_domain::{keyring::KeyRing, schema::Schemas};
-use posthorn_store::Store;
-use tokio::{net::TcpListener, sync::Semaphore};
+use posthorn_domain::keyring::KeyRing;
+use posthorn_store::{AccessUpdate, Store};
+use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::CorsLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
+    access::Access,
+    bodies::Bodies,
+    checks::Checks,
     document::Document,
     line::Line,
     problem::{Kind, Problem},
     rates::Rates,
+    serve::Limits,
+    shares::Shares,
     state::{Api, Shared},
 };
 
 pub use state::Settings;
 
-/// The most tests of webhooks that run at a time.
+/// The most tests of webhooks that run at a time, and of those of one tenant.
 const MOST_TESTS: usize = 32;
-/// The most compiled schemas that are kept.
-const MOST_SCHEMAS: usize = 1000;
+const MOST_TESTS_OF_ONE: usize = 4;
+/// The most changes of webhooks that run at a time; those of one webhook run one after the other.
+const MOST_CHANGES: usize = 1024;
 /// The page needs nothing but its own styles.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
@@ -68,9 +82,6 @@ pub enum ApiError {
     /// The HTTP client for tests of webhooks.
     #[error(transparent)]
     Client(#[from] CannotPrepare),
-    /// The server.
-    #[error("the API's server failed")]
-    Server(#[from] std::io::Error),
 }
 
 /// What the API works with.
@@ -85,22 +96,28 @@ pub struct Parts {
     pub amqp_url: String,
     /// Encrypts secrets.
     pub keys: KeyRing,
+    /// What changes of tokens and schemas.
+    pub access: mpsc::Receiver<AccessUpdate>,
 }
 
 /// Serves requests and works on replays until `stop`; on `stop` finishes those that run.
 ///
 /// # Errors
-/// If the HTTP client cannot be prepared, the server fails, and those of the broker that trying again
-/// cannot mend.
+/// If the HTTP client cannot be prepared, and those of the broker that trying again cannot mend.
 pub async fn run(parts: Parts, settings: Settings, stop: CancellationToken) -> Result<(), ApiError> {
     metrics::describe();
-    let Parts { listener, store, broker, amqp_url, keys } = parts;
+    let Parts { listener, store, broker, amqp_url, keys, access } = parts;
     let api = Arc::new(Api {
         line: Line::new(amqp_url, broker.names().clone()),
         rates: Rates::new(settings.requests_per_second),
         receivers: Receivers::new(settings.addresses.clone(), &settings.name_servers, 0)?,
-        schemas: Mutex::new(Schemas::new(MOST_SCHEMAS)),
-        tests: Semaphore::new(MOST_TESTS),
+        company_requests: Rates::new(settings.company_requests_per_second),
+        company_events: Rates::new(settings.company_events_per_second),
+        access: Access::new(),
+        checks: Checks::new(),
+        bodies: Bodies::new(settings.bodies_bytes, settings.most_body_bytes),
+        tests: Shares::new(MOST_TESTS, MOST_TESTS_OF_ONE),
+        changes: Shares::new(MOST_CHANGES, 1),
         store,
         keys,
         settings,
@@ -109,32 +126,38 @@ pub async fn run(parts: Parts, settings: Settings, stop: CancellationToken) -> R
     let halt = stop.child_token();
     let serving = async {
         let _halt = halt.clone().drop_guard();
-        let stopped = halt.clone();
-        axum::serve(listener, app)
-            .with_graceful_shutdown(async move { stopped.cancelled().await })
-            .await
-            .map_err(ApiError::from)
+        let limits = Limits { connections: api.settings.connections, idle: api.settings.idle };
+        serve::serve(listener, app, limits, &halt).await;
+    };
+    let following = async {
+        let _halt = halt.clone().drop_guard();
+        api.access.follow(access, &halt).await;
     };
     let keeping = async {
         let _halt = halt.clone().drop_guard();
         api.line.keep(&broker, &halt).await.map_err(ApiError::from)
     };
     let replaying = replay::run(api.clone(), halt.clone());
-    let (served, kept, ()) = tokio::join!(serving, keeping, replaying);
+    let ((), (), kept, ()) = tokio::join!(serving, following, keeping, replaying);
     api.line.close().await;
-    served.and(kept)
+    kept
 }
 
 fn router(api: Shared) -> Router {
     let routes = OpenApiRouter::with_openapi(Document::openapi()).merge(routes::all());
     let (router, document) = routes.split_for_parts();
-    let document = Arc::new(document::complete(document));
-    let page = Arc::new(page::write(&document));
+    let document = document::complete(document);
+    let page = Bytes::from(page::write(&document));
+    // Written once: anybody may ask for it, as often as they like.
+    let document = Bytes::from(document.to_string());
     let router = router
-        .route("/openapi.json", get(async move || Json((*document).clone())))
+        .route(
+            "/openapi.json",
+            get(async move || ([(header::CONTENT_TYPE, "application/json")], document.clone())),
+        )
         .route(
             "/docs",
-            get(async move || ([(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY)], Html((*page).clone()))),
+            get(async move || ([(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY)], Html(page.clone()))),
         )
         .fallback(async || Problem::new(Kind::NotFound, "there is no such path: see /docs"))
         .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed, "see /docs"));
@@ -143,8 +166,10 @@ fn router(api: Shared) -> Router {
         None => router,
     };
     router
+        .layer(middleware::from_fn(legible::check))
         .layer(middleware::from_fn(metrics::count))
         .layer(middleware::from_fn(request_id::identify))
+        .layer(middleware::from_fn(legible::mark))
         .with_state(api)
 }
 

@@ -12,6 +12,7 @@ use axum::{
 use posthorn_domain::told::told;
 use posthorn_store::Begun;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -35,13 +36,14 @@ pub(crate) struct Once {
 pub(crate) struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
-    body: serde_json::Value,
+    /// As it was written: a JSON value would round its numbers.
+    body: Box<RawValue>,
 }
 
 impl Answer {
     /// An answer with this status and body.
     pub(crate) fn new(status: StatusCode, body: &impl Serialize) -> Self {
-        let body = serde_json::to_value(body).expect("what we show can be written");
+        let body = to_raw_value(body).expect("what we show can be written");
         Self { status: status.as_u16(), headers: Vec::new(), body }
     }
 

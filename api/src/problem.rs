@@ -12,6 +12,8 @@ use posthorn_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::metrics::{self, Refused};
+
 /// Where the kinds of problems are described: a page of this API.
 const TYPES: &str = "/docs#";
 
@@ -86,6 +88,10 @@ pub(crate) enum Kind {
     KeyReused,
     /// Too many requests.
     TooManyRequests,
+    /// A company's quota is used up.
+    OverQuota,
+    /// The body came too slowly.
+    TooSlow,
     /// A fault of ours.
     Internal,
     /// The broker or the database is away.
@@ -94,7 +100,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::BadParameters,
         Self::Unauthenticated,
@@ -110,6 +116,8 @@ impl Kind {
         Self::Invalid,
         Self::KeyReused,
         Self::TooManyRequests,
+        Self::OverQuota,
+        Self::TooSlow,
         Self::Internal,
         Self::Unavailable,
     ];
@@ -144,6 +152,8 @@ impl Kind {
             Self::TooManyRequests => {
                 (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests")
             }
+            Self::OverQuota => (StatusCode::CONFLICT, "over-quota", "A company's quota is used up"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow", "The body came too slowly"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Something is away"),
         }
@@ -197,6 +207,11 @@ impl Problem {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    /// Its HTTP status.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
     /// What is wrong, in a sentence.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
@@ -235,6 +250,11 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::UnknownWebhook(_) => Self::not_found("webhook"),
+            StoreError::OverQuota(over) => {
+                metrics::refused(Refused::CompanyQuota);
+                let wrong = Wrong { pointer: None, ..Wrong::at("", over.label, error.to_string()) };
+                Self { errors: vec![wrong], ..Self::new(Kind::OverQuota, error.to_string()) }
+            }
             StoreError::WrongState { .. } => Self::new(Kind::Conflict, error.to_string()),
             StoreError::NoConnection(_) | StoreError::NoAnswer { .. } | StoreError::NotMigrated(_) => {
                 tracing::warn!("cannot answer a request: {}", told(&error));

@@ -3,6 +3,7 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use posthorn_domain::{moment, storable};
 use posthorn_store::Place;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
@@ -92,7 +93,10 @@ pub(crate) fn write_cursor(place: &impl Serialize) -> String {
 pub(crate) fn read_cursor<T: DeserializeOwned>(cursor: Option<&str>) -> Result<Option<T>, Problem> {
     let read = |cursor: &str| {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        let text = std::str::from_utf8(&bytes).ok()?;
+        let place = serde_json::from_str(text).ok()?;
+        // Read first: only then it is sure to be JSON.
+        storable::problems(text).is_empty().then_some(place)
     };
     let wrong = || Wrong::parameter("cursor", "bad_cursor", "take it from `next_cursor` as it is");
     cursor.map(|cursor| read(cursor).ok_or_else(|| Problem::parameters(vec![wrong()]))).transpose()
@@ -113,7 +117,8 @@ pub(crate) fn write_place<Id: Serialize>(place: Place<Id>) -> String {
     write_cursor(&Written(Moment(place.at), place.id))
 }
 
-/// A time between the years 1970 and 9999, RFC 3339 with any offset.
+/// A time between the years 1970 and 9999, RFC 3339 with any offset. The last hours of 9999, which mean "never",
+/// are its last moment that can be computed with.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Moment(pub(crate) Timestamp);
@@ -122,11 +127,11 @@ impl TryFrom<String> for Moment {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let time: Timestamp = text
-            .parse()
-            .map_err(|_| format!("`{text}` is not a time such as 2026-11-23T09:30:00Z (RFC 3339)"))?;
-        match time.as_second() {
-            0..=253_402_207_200 => Ok(Self(time)),
+        let time: moment::Moment = text.parse().map_err(|_: moment::NotAMoment| {
+            format!("`{text}` is not a time such as 2026-11-23T09:30:00Z (RFC 3339)")
+        })?;
+        match time.timestamp() {
+            time if time >= Timestamp::UNIX_EPOCH => Ok(Self(time)),
             _ => Err(format!("`{text}` is not between the years 1970 and 9999")),
         }
     }
@@ -159,6 +164,21 @@ mod tests {
         let sample = read::<Sample>("limit=3&word=a%20b").unwrap();
         assert_eq!(sample, Sample { limit: Some(3), word: Some("a b".to_owned()) });
         assert!(read::<Sample>("word=a&word=b").is_err());
+    }
+
+    #[test]
+    fn the_last_second_of_9999_is_a_time() {
+        let read = |text: &str| Moment::try_from(text.to_owned()).map(|moment| moment.0);
+        assert_eq!(read("9999-12-31T23:59:59Z"), Ok(Timestamp::MAX));
+        assert_eq!(read("1970-01-01T00:00:00Z"), Ok(Timestamp::UNIX_EPOCH));
+        assert!(read("1969-12-31T23:59:59Z").is_err() && read("yesterday").is_err());
+    }
+
+    #[test]
+    fn a_cursor_with_a_nul_is_refused() {
+        let cursor = write_cursor(&"a\0b");
+        assert!(read_cursor::<String>(Some(&cursor)).is_err());
+        assert_eq!(read_cursor(Some(&write_cursor(&"C:\\u0000"))).unwrap(), Some("C:\\u0000".to_owned()));
     }
 
     #[test]

@@ -1,18 +1,24 @@
 //! What all handlers share.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use posthorn_attempt::Receivers;
 use posthorn_domain::{
-    address::AddressPolicy, id::WebhookId, keyring::KeyRing, rule::Limits, schema::Schemas, token::TokenHash,
+    address::AddressPolicy, id::WebhookId, keyring::KeyRing, rule::Limits, token::TokenHash,
 };
-use posthorn_store::{Store, WebhookRecord};
-use tokio::sync::Semaphore;
+use posthorn_store::{Quotas, Store, WebhookRecord};
+use uuid::Uuid;
 
-use crate::{caller::Caller, line::Line, problem::Problem, rates::Rates};
+use crate::{
+    access::Access,
+    bodies::Bodies,
+    caller::{Caller, Tenant},
+    checks::Checks,
+    line::Line,
+    problem::Problem,
+    rates::Rates,
+    shares::Shares,
+};
 
 /// Settings of the API.
 #[derive(Debug)]
@@ -35,6 +41,18 @@ pub struct Settings {
     pub name_servers: Vec<SocketAddr>,
     /// How many deliveries a replay publishes in a second.
     pub replays_per_second: u32,
+    /// How many connections there are at a time.
+    pub connections: usize,
+    /// How long a connection may have no request.
+    pub idle: Duration,
+    /// How many bytes of bodies are held at a time.
+    pub bodies_bytes: usize,
+    /// What a company's webhooks may come to.
+    pub quotas: Quotas,
+    /// How many events of a company may be published in a second.
+    pub company_events_per_second: u32,
+    /// How many requests the tokens of a company may make in a second.
+    pub company_requests_per_second: u32,
 }
 
 /// What all handlers share.
@@ -43,12 +61,23 @@ pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) keys: KeyRing,
     pub(crate) line: Line,
-    pub(crate) rates: Rates,
+    /// Requests of each token.
+    pub(crate) rates: Rates<Uuid>,
+    /// Requests of the tokens that see the same companies.
+    pub(crate) company_requests: Rates<Vec<String>>,
+    /// Events of each company.
+    pub(crate) company_events: Rates<String>,
     pub(crate) receivers: Receivers,
-    /// The schemas that events published over HTTP must fit.
-    pub(crate) schemas: Mutex<Schemas>,
-    /// Bounds the tests of webhooks that run.
-    pub(crate) tests: Semaphore,
+    /// Tokens and schemas that are known without asking the database.
+    pub(crate) access: Access,
+    /// Checks of data against schemas.
+    pub(crate) checks: Checks,
+    /// Bodies that are held.
+    pub(crate) bodies: Arc<Bodies>,
+    /// Tests of webhooks that run.
+    pub(crate) tests: Shares<Tenant>,
+    /// Changes of webhooks that run.
+    pub(crate) changes: Shares<WebhookId>,
 }
 
 /// The state of the router.

@@ -9,6 +9,11 @@ pub(crate) fn etag(revision: i64) -> String {
     format!("\"{revision}\"")
 }
 
+/// Whether a change may be based on any version.
+pub(crate) fn is_any(headers: &HeaderMap) -> bool {
+    headers.get(header::IF_MATCH).is_none_or(|wanted| wanted.as_bytes().trim_ascii() == b"*")
+}
+
 /// Refuses a change that is based on another version than this one; without `If-Match` it is based on any.
 pub(crate) fn check(headers: &HeaderMap, revision: i64) -> Result<(), Problem> {
     let Some(wanted) = headers.get(header::IF_MATCH) else { return Ok(()) };

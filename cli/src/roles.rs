@@ -1,12 +1,15 @@
 //! Roles: read settings, connect, start, wait.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use posthorn_broker::Broker;
 use posthorn_domain::{status::Status, told::told};
-use posthorn_store::{Store, Wants, Watch};
-use tokio::{net::TcpListener, sync::mpsc};
+use posthorn_store::{AccessWatch, Store, Wants, Watch};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::mpsc,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -21,6 +24,8 @@ use crate::{
 
 /// Updates that wait for a role: each holds at most all webhooks.
 const MOST_UPDATES: usize = 16;
+/// Connections to the API that wait to be taken.
+const BACKLOG: u32 = 4096;
 
 /// A role and its settings.
 pub(crate) enum Role {
@@ -197,9 +202,11 @@ async fn start_api(settings: ApiRoleSettings, lifecycle: &mut Lifecycle) -> anyh
     let broker = Arc::new(settings.broker.broker(&settings.topology)?);
     let store = Store::new(&settings.database.url()?, settings.api.api_database_connections.into())?;
     let status = Status::starting("PostgreSQL has not answered");
-    let checks = vec![connected(&broker), check(&status)];
+    let (changes, access) = mpsc::channel(MOST_UPDATES);
+    let watch = AccessWatch::new(&settings.database.url()?, changes);
+    let checks = vec![connected(&broker), check(&status), check(&watch.status())];
     let address = settings.api.api_addr;
-    let listener = TcpListener::bind(address).await.with_context(|| {
+    let listener = listen(address).with_context(|| {
         format!("cannot serve the API on {address}: set POSTHORN_API_ADDR to a free address")
     })?;
     tracing::info!("serving the API on http://{}", listener.local_addr()?);
@@ -209,7 +216,9 @@ async fn start_api(settings: ApiRoleSettings, lifecycle: &mut Lifecycle) -> anyh
         broker,
         amqp_url: settings.broker.url()?,
         keys: settings.keys.ring()?,
+        access,
     };
+    let quotas = settings.api.quotas();
     let api = posthorn_api::Settings {
         most_body_bytes: settings.api.api_max_body_bytes as usize,
         most_event_bytes: settings.events.max_event_bytes as usize,
@@ -220,7 +229,15 @@ async fn start_api(settings: ApiRoleSettings, lifecycle: &mut Lifecycle) -> anyh
         addresses: settings.addresses.policy(),
         name_servers: settings.name_servers.addresses(),
         replays_per_second: settings.api.replay_rate,
+        connections: settings.api.api_connections as usize,
+        idle: settings.api.api_idle_timeout,
+        bodies_bytes: settings.api.api_body_bytes as usize,
+        quotas,
+        company_events_per_second: settings.api.quotas.company_event_rate,
+        company_requests_per_second: settings.api.quotas.company_request_rate,
     };
+    let stop = lifecycle.stop_token();
+    lifecycle.spawn(async move { Ok(watch.run(stop).await?) });
     let stop = lifecycle.stop_token();
     lifecycle.spawn(async move { Ok(posthorn_api::run(parts, api, stop).await?) });
     let stop = lifecycle.stop_token();
@@ -229,6 +246,14 @@ async fn start_api(settings: ApiRoleSettings, lifecycle: &mut Lifecycle) -> anyh
         Ok(())
     });
     Ok(checks)
+}
+
+/// Connections that the API has no time for yet wait with the system.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Tells whether the database answers, again and again.

@@ -46,7 +46,7 @@ pub use mails::DueMail;
 pub use migrate::migrate;
 pub use notifications::DueNotification;
 pub use page::{Page, Place};
-pub use quota::{Charge, OverQuota, Quotas};
+pub use quota::{Charge, OverQuota, Quotas, Tenant};
 pub use recording::{Disabled, Recorded, Recording};
 pub use rejected::RejectedRecord;
 pub use replays::{Candidate, NewReplay, Progress, ReplayRecord};

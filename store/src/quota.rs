@@ -44,39 +44,62 @@ struct Sum {
 /// Whose quotas a webhook is charged to, and what they are.
 #[derive(Debug, Clone)]
 pub struct Charge {
-    /// The companies.
-    pub companies: Vec<String>,
-    /// Their quotas.
+    /// Beside which other webhooks it must fit.
+    pub of: Tenant,
+    /// The quotas.
     pub quotas: Quotas,
 }
 
-/// Looks whether a webhook fits into the quotas that it is charged to. Changes to one company's webhooks
-/// wait for each other, so that no two fit in where only one does.
+/// Whose webhooks are counted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tenant {
+    /// Those that see this company and no other.
+    Company(String),
+    /// Those that see several of these companies and no other.
+    Several(Vec<String>),
+}
+
+impl Tenant {
+    fn companies(&self) -> Vec<String> {
+        match self {
+            Self::Company(company) => vec![company.clone()],
+            Self::Several(companies) => companies.clone(),
+        }
+    }
+
+    /// Which webhooks are its own; $1 are its companies.
+    fn condition(&self) -> &'static str {
+        match self {
+            Self::Company(_) => "companies_of(rules) = $1",
+            Self::Several(_) => "companies_of(rules) <@ $1 AND cardinality(companies_of(rules)) > 1",
+        }
+    }
+}
+
+/// Looks whether a webhook fits into the quotas that it is charged to. Changes to one tenant's webhooks wait
+/// for each other, so that no two fit in where only one does.
 pub(crate) async fn check(
     transaction: &Transaction<'_>,
     webhook: &NewWebhook,
     charge: &Charge,
 ) -> Result<Option<OverQuota>, Error> {
-    let mut companies = charge.companies.clone();
-    companies.sort_unstable();
-    for company in companies {
-        let lock = "SELECT pg_advisory_xact_lock(hashtextextended('posthorn quota ' || $1, 0))";
-        transaction.execute(lock, &[&company]).await?;
-        let query = "SELECT id, rules, max_in_flight FROM webhooks
-                     WHERE state <> 'deleted' AND companies_of(rules) @> ARRAY[$1]";
-        let rows = transaction.query(query, &[&company]).await?;
-        let (mut others, mut was) = (Sum::default(), Sum::default());
-        for row in &rows {
-            let rules = read_rules(row).unwrap_or_default();
-            let sum = if row.get::<_, Uuid>("id") == webhook.id.0 { &mut was } else { &mut others };
-            sum.add(Sum::of(&rules, read_in_flight(row)));
-        }
-        let wanted = Sum::of(&webhook.rules, webhook.max_in_flight);
-        if let Some(over) = over(&company, others, was, wanted, &charge.quotas) {
-            return Ok(Some(over));
-        }
+    let companies = charge.of.companies();
+    let name = companies.join(", ");
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended('posthorn quota ' || $1, 0))";
+    transaction.execute(lock, &[&name]).await?;
+    let query = format!(
+        "SELECT id, rules, max_in_flight FROM webhooks WHERE state <> 'deleted' AND {}",
+        charge.of.condition()
+    );
+    let rows = transaction.query(&query, &[&companies]).await?;
+    let (mut others, mut was) = (Sum::default(), Sum::default());
+    for row in &rows {
+        let rules = read_rules(row).unwrap_or_default();
+        let sum = if row.get::<_, Uuid>("id") == webhook.id.0 { &mut was } else { &mut others };
+        sum.add(Sum::of(&rules, read_in_flight(row)));
     }
-    Ok(None)
+    let wanted = Sum::of(&webhook.rules, webhook.max_in_flight);
+    Ok(over(&name, others, was, wanted, &charge.quotas))
 }
 
 impl Sum {

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use jiff::Timestamp;
 use posthorn_store::AuditEntry;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -41,10 +41,10 @@ pub(crate) struct Entry {
     subject_id: String,
     /// What it was, without secrets.
     #[schema(value_type = Option<Object>)]
-    before: Option<Value>,
+    before: Option<Box<RawValue>>,
     /// What it is, without secrets.
     #[schema(value_type = Option<Object>)]
-    after: Option<Value>,
+    after: Option<Box<RawValue>>,
 }
 
 impl From<AuditEntry> for Entry {

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
-use posthorn_domain::{event::Event, id::EventRef};
+use posthorn_domain::{event::Event, id::EventRef, moment};
 use posthorn_store::{ConflictFilter, ConflictRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -39,7 +39,8 @@ pub(crate) struct Conflict {
     /// The project within the company; null for an event of the company itself.
     project_id: Option<String>,
     /// When it happened, if its producer said so.
-    occurred_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    occurred_at: Option<moment::Moment>,
     /// When a router took it.
     received_at: Timestamp,
     /// How many webhooks wanted it.

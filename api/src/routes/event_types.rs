@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use posthorn_domain::{
     event_type::{is_event_type, is_reserved},
     schema::Schema,
+    storable,
     webhook::owner,
 };
 use posthorn_store::{EventType, EventTypeDescription};
@@ -47,7 +48,7 @@ pub(crate) struct EventTypeView {
     group: String,
     /// Data of an example event.
     #[schema(value_type = Option<Object>)]
-    example: Option<Value>,
+    example: Option<Box<RawValue>>,
     /// The JSON Schema of its data: what is published over HTTP must fit it.
     #[schema(value_type = Option<Value>)]
     schema: Option<Box<RawValue>>,
@@ -77,7 +78,7 @@ pub(crate) struct EventTypeInput {
     group: Option<String>,
     /// Data of an example event, at most 64 KiB.
     #[schema(value_type = Option<Object>)]
-    example: Option<Value>,
+    example: Option<Box<RawValue>>,
     /// A JSON Schema (draft 4 to 2020-12) that the data of events published over HTTP must fit, at most
     /// 64 KiB. References to other documents are refused, and regular expressions with look-around.
     #[schema(value_type = Option<Object>)]
@@ -95,14 +96,15 @@ impl EventTypeInput {
         };
         let description = text("/description", self.description, owner::LONGEST_DESCRIPTION);
         let group = text("/group", self.group, owner::LONGEST_NAME);
-        wrong.extend(self.example.as_ref().and_then(fault_of_example));
+        wrong.extend(self.example.as_deref().map(faults_of_example).unwrap_or_default());
         if let Some(schema) = &self.schema {
-            match (Schema::compile(schema.get()), &self.example) {
+            let example = self.example.as_ref().filter(|_| wrong.is_empty());
+            match (Schema::compile(schema.get()), example) {
                 (Err(problems), _) => {
                     wrong.extend(problems.into_iter().map(|problem| Wrong::of("/schema", problem)));
                 }
                 (Ok(schema), Some(example)) => {
-                    let problems = schema.check(&example.to_string()).err().unwrap_or_default();
+                    let problems = schema.check(example.get()).err().unwrap_or_default();
                     wrong.extend(problems.into_iter().map(|problem| Wrong::of("/example", problem)));
                 }
                 (Ok(_), None) => {}
@@ -117,13 +119,25 @@ impl EventTypeInput {
     }
 }
 
-fn fault_of_example(example: &Value) -> Option<Wrong> {
-    let wrong = |code, detail: &str| Some(Wrong::at("/example", code, detail));
-    match example.to_string() {
-        _ if !example.is_object() => wrong("wrong_type", "it is a JSON object, as data is"),
-        text if text.len() > LONGEST_EXAMPLE => wrong("too_long", "at most 64 KiB are allowed"),
-        text if text.contains("\\u0000") => wrong("bad_text", "it holds a NUL"),
-        _ => None,
+fn faults_of_example(example: &RawValue) -> Vec<Wrong> {
+    let wrong = |code, detail: String| vec![Wrong::at("/example", code, detail)];
+    match serde_json::from_str(example.get()) {
+        Ok(Value::Object(_)) if example.get().len() > LONGEST_EXAMPLE => {
+            wrong("too_long", "at most 64 KiB are allowed".to_owned())
+        }
+        Ok(Value::Object(_)) => {
+            let unstorable = storable::problems(example.get()).into_iter();
+            unstorable.map(|problem| Wrong::of("/example", problem)).collect()
+        }
+        Ok(_) => wrong("wrong_type", "it is a JSON object, as data is".to_owned()),
+        Err(error) => {
+            let unstorable = storable::problems(example.get()).into_iter();
+            let unstorable: Vec<_> = unstorable.map(|problem| Wrong::of("/example", problem)).collect();
+            match unstorable.is_empty() {
+                true => wrong("wrong_type", format!("it cannot be read: {error}")),
+                false => unstorable,
+            }
+        }
     }
 }
 
@@ -190,14 +204,26 @@ async fn describe(
     body: Body<EventTypeInput>,
 ) -> Result<Response, Problem> {
     may_change(&caller, &name)?;
-    let described = body.value.check()?;
-    let expected = match headers.contains_key(header::IF_MATCH) {
-        true => Some(version_of(&api, &headers, &name).await?),
-        false => None,
-    };
+    let input = body.value;
+    // A schema may take long to be compiled.
+    let described = api.checks.run(caller.token_id, move || input.check()).await??;
     let actor = caller.acts("event_type.describe");
-    let described = api.store.describe_event_type(&name, &described, expected, &actor).await?;
-    described.map(answer).ok_or_else(|| Problem::new(Kind::Changed, "it was changed meanwhile"))
+    loop {
+        let expected = match headers.contains_key(header::IF_MATCH) {
+            true => Some(version_of(&api, &headers, &name).await?),
+            false => None,
+        };
+        let described = api.store.describe_event_type(&name, &described, expected, &actor).await?;
+        match described {
+            Some(described) => {
+                api.access.describe(&name, Some(&described));
+                return Ok(answer(described));
+            }
+            // Another change was quicker: `*` asks for none in particular, any other version is gone.
+            None if version::is_any(&headers) => {}
+            None => return Err(Problem::new(Kind::Changed, "it was changed meanwhile")),
+        }
+    }
 }
 
 /// Forget an event type
@@ -212,10 +238,9 @@ async fn remove(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     may_change(&caller, &name)?;
-    match api.store.delete_event_type(&name, &caller.acts("event_type.delete")).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(not_found()),
-    }
+    let was_there = api.store.delete_event_type(&name, &caller.acts("event_type.delete")).await?;
+    api.access.describe(&name, None);
+    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(not_found()) }
 }
 
 fn may_change(caller: &Caller, name: &str) -> Result<(), Problem> {

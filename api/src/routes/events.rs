@@ -11,6 +11,7 @@ use posthorn_domain::{
     event::Event,
     event_type::TypePattern,
     id::{EventRef, WebhookId},
+    moment::Moment,
 };
 use posthorn_store::{AttemptRecord, EventFilter, EventRecord, EventRow};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     caller::{Caller, May, Read},
     problem::{Kind, Problem, Wrong},
-    query::{Moment, PageOf, Query, limit, no_nul, read_place, write_place},
+    query::{self, PageOf, Query, limit, no_nul, read_place, write_place},
     routes::{deliveries::State as DeliveryState, event_conflicts::Conflict, naming},
     state::{Api, Shared},
 };
@@ -48,7 +49,8 @@ pub(crate) struct EventSummary {
     /// The project within the company; null for an event of the company itself.
     project_id: Option<String>,
     /// When it happened, if its producer said so.
-    occurred_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    occurred_at: Option<Moment>,
     /// When a router took it.
     received_at: Timestamp,
     /// How many webhooks wanted it.
@@ -111,10 +113,10 @@ pub(crate) struct ListQuery {
     project: Option<String>,
     /// Only those received since then.
     #[param(value_type = Option<String>, format = DateTime)]
-    since: Option<Moment>,
+    since: Option<query::Moment>,
     /// Only those received before.
     #[param(value_type = Option<String>, format = DateTime)]
-    until: Option<Moment>,
+    until: Option<query::Moment>,
 }
 
 /// List events
@@ -136,8 +138,8 @@ async fn list(
         event_type: query.r#type.as_deref().map(|text| event_type("type", text)).transpose()?,
         company: query.company.as_deref().map(|text| no_nul("company", text)).transpose()?,
         project: query.project.as_deref().map(|text| no_nul("project", text)).transpose()?,
-        since: query.since.map(|Moment(at)| at),
-        until: query.until.map(|Moment(at)| at),
+        since: query.since.map(|since| since.0),
+        until: query.until.map(|until| until.0),
         companies: caller.companies.clone(),
     };
     let page = api.store.events(&filter, place.as_ref(), limit).await?;
@@ -258,7 +260,7 @@ impl From<EventRow> for EventSummary {
             r#type: row.event_type,
             company_id: row.company_id,
             project_id: Some(row.project_id).filter(|id| !id.is_empty()),
-            occurred_at: row.occurred_at,
+            occurred_at: row.occurred_at.map(Moment::from),
             received_at: row.received_at,
             webhooks: row.webhooks,
         }

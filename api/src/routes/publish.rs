@@ -1,9 +1,6 @@
 //! Ingestion: events published over HTTP, for those who don't speak AMQP.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError},
-};
+use std::collections::HashMap;
 
 use axum::{
     Json,
@@ -16,7 +13,7 @@ use posthorn_domain::{
     event::{Event, Rejection},
     event_type::is_reserved,
     id::EventRef,
-    schema::Schema,
+    moment::Moment,
 };
 use posthorn_proto::v1;
 use prost::Message;
@@ -29,9 +26,10 @@ use uuid::Uuid;
 use crate::{
     body::{Body, Fields, read},
     caller::{Caller, May, Publish},
+    checks::Checked,
+    metrics::{self, Refused},
     once::{Answer, Once},
-    problem::{Problem, Wrong},
-    query::Moment,
+    problem::{Kind, Problem, Wrong},
     state::{Api, Shared},
 };
 
@@ -89,9 +87,8 @@ impl EventInput {
     /// The event, if everything about it is right, and its data fit the schema of its type.
     pub(crate) async fn read(self, api: &Api, caller: &Caller) -> Result<v1::Event, Problem> {
         let event = self.check(api, caller).map_err(Problem::invalid)?;
-        let schemas = schemas(api, &[&event.r#type]).await?;
-        check_data(&event, &schemas).map_err(Problem::invalid)?;
-        Ok(event)
+        let checked = api.checks.check(api, caller.token_id, vec![Ok(event)]).await?;
+        checked.into_iter().collect::<Result<Vec<_>, _>>().map_err(Problem::invalid)?.pop().ok_or_else(lost)
     }
 
     /// Checks everything but the data against a schema, and tells everything that is wrong.
@@ -101,9 +98,9 @@ impl EventInput {
             r#type: self.r#type.unwrap_or_default(),
             company_id: self.company_id.unwrap_or_default(),
             project_id: self.project_id.unwrap_or_default(),
-            occurred_at: self.occurred_at.map(|Moment(at)| prost_types::Timestamp {
-                seconds: at.as_second(),
-                nanos: at.subsec_nanosecond(),
+            occurred_at: self.occurred_at.map(|at| {
+                let (seconds, nanos) = at.parts();
+                prost_types::Timestamp { seconds, nanos }
             }),
             data: self.data.map(|data| v1::event::Data::Json(data.get().to_owned().into())),
         };
@@ -125,6 +122,23 @@ impl EventInput {
         }
         if wrong.is_empty() { Ok(event) } else { Err(wrong) }
     }
+}
+
+fn lost() -> Problem {
+    Problem::new(Kind::Internal, "a check gives back what it was given")
+}
+
+/// Counts events of a company, or tells in how many seconds more may come.
+fn count(api: &Api, company: &str, events: usize) -> Result<(), (u64, String)> {
+    api.company_events.take_many(company.to_owned(), events).map_err(|seconds| {
+        metrics::refused(Refused::CompanyEvents);
+        let per_second = api.settings.company_events_per_second;
+        let detail = format!(
+            "company {company:?} has {per_second} events a second over HTTP (POSTHORN_COMPANY_EVENT_RATE): publish it \
+             again in {seconds} s"
+        );
+        (seconds, detail)
+    })
 }
 
 fn wrong(rejection: Rejection) -> Wrong {
@@ -152,6 +166,8 @@ async fn publish(
 ) -> Result<Response, Problem> {
     let act = async {
         let event = body.value.read(&api, &caller).await?;
+        let too_many = |(seconds, detail)| Problem::new(Kind::TooManyRequests, detail).after(seconds);
+        count(&api, &event.company_id, 1).map_err(too_many)?;
         api.line.publish(&event).await?;
         Ok(Answer::new(StatusCode::ACCEPTED, &Published::of(event)))
     };
@@ -177,7 +193,8 @@ pub(crate) struct BatchResult {
 /// What became of an event.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ItemResult {
-    /// `published`; `refused`, because it is no event; or `unconfirmed`: publish it again with the same id.
+    /// `published`; `refused`, because it is no event; or `unconfirmed`, also if its company has too many a
+    /// second: publish it again with the same id.
     result: &'static str,
     /// Its id; null if it was refused.
     id: Option<String>,
@@ -212,17 +229,29 @@ async fn publish_batch(
         Some(events) => events,
     };
     let read: Vec<_> = events.iter().map(|event| item(&api, &caller, event)).collect();
-    let mut types: Vec<_> = read.iter().flatten().map(|event| event.r#type.as_str()).collect();
-    types.sort_unstable();
-    types.dedup();
-    let schemas = schemas(&api, &types).await?;
-    let checked =
-        read.into_iter().map(|read| read.and_then(|event| check_data(&event, &schemas).map(|()| event)));
-    let publishing = checked.map(|checked| publish_item(api.clone(), checked));
+    let checked = api.checks.check(&api, caller.token_id, read).await?;
+    let refused = over_rate(&api, &checked);
+    let publishing = checked.into_iter().map(|checked| {
+        let refused = checked.as_ref().ok().and_then(|event| refused.get(&event.company_id)).cloned();
+        publish_item(api.clone(), checked, refused)
+    });
     let data: Vec<_> = stream::iter(publishing).buffered(AT_A_TIME).collect().await;
     let all_published = data.iter().all(|item| item.result == "published");
     let status = if all_published { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
     Ok((status, Json(BatchResult { data })).into_response())
+}
+
+/// The companies that have too many events, each with what it is told.
+fn over_rate(api: &Api, checked: &[Checked]) -> HashMap<String, String> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for event in checked.iter().flatten() {
+        *counts.entry(&event.company_id).or_default() += 1;
+    }
+    let over = counts.into_iter().filter_map(|(company, events)| {
+        let (_, detail) = count(api, company, events).err()?;
+        Some((company.to_owned(), detail))
+    });
+    over.collect()
 }
 
 fn item(api: &Api, caller: &Caller, event: &RawValue) -> Result<v1::Event, Vec<Wrong>> {
@@ -232,41 +261,18 @@ fn item(api: &Api, caller: &Caller, event: &RawValue) -> Result<v1::Event, Vec<W
     }
 }
 
-async fn publish_item(api: Shared, checked: Result<v1::Event, Vec<Wrong>>) -> ItemResult {
+async fn publish_item(api: Shared, checked: Checked, over_rate: Option<String>) -> ItemResult {
     let event = match checked {
         Ok(event) => event,
         Err(errors) => return ItemResult { result: "refused", id: None, r#ref: None, errors },
     };
-    let (result, errors) = match api.line.publish(&event).await {
-        Ok(()) => ("published", Vec::new()),
-        Err(problem) => ("unconfirmed", vec![Wrong::at("", "unconfirmed", problem.detail())]),
+    let (result, errors) = match over_rate {
+        Some(detail) => ("unconfirmed", vec![Wrong::at("", "too_many_events", detail)]),
+        None => match api.line.publish(&event).await {
+            Ok(()) => ("published", Vec::new()),
+            Err(problem) => ("unconfirmed", vec![Wrong::at("", "unconfirmed", problem.detail())]),
+        },
     };
     let Published { id, r#ref } = Published::of(event);
     ItemResult { result, id: Some(id), r#ref: Some(r#ref), errors }
-}
-
-/// The schemas of those of these event types that have one.
-async fn schemas(api: &Api, types: &[&str]) -> Result<HashMap<String, Arc<Schema>>, Problem> {
-    let found = api.store.schemas(types).await?;
-    let mut compiled = api.schemas.lock().unwrap_or_else(PoisonError::into_inner);
-    let compile = |(name, revision, schema): (String, i64, Box<RawValue>)| {
-        match compiled.get(&name, revision, schema.get()) {
-            Ok(schema) => Some((name, schema)),
-            // It was checked when it was saved: somebody wrote it by other means.
-            Err(problems) => {
-                tracing::error!(event.r#type = name, "cannot check data: its schema is wrong: {problems:?}");
-                None
-            }
-        }
-    };
-    Ok(found.into_iter().filter_map(compile).collect())
-}
-
-/// Checks an event's data against the schema of its type, if it has one.
-fn check_data(event: &v1::Event, schemas: &HashMap<String, Arc<Schema>>) -> Result<(), Vec<Wrong>> {
-    let (Some(schema), Some(v1::event::Data::Json(data))) = (schemas.get(&event.r#type), &event.data) else {
-        return Ok(());
-    };
-    let checked = schema.check(&String::from_utf8_lossy(data));
-    checked.map_err(|problems| problems.into_iter().map(|problem| Wrong::of("/data", problem)).collect())
 }

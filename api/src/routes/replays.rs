@@ -268,6 +268,8 @@ async fn find(api: &Api, caller: &Caller, id: &str) -> Result<ReplayRecord, Prob
     let replay = api.store.replay(ReplayId::read(id)?.0).await?.ok_or_else(not_found)?;
     match api.webhook(caller, replay.asked.webhook_id).await {
         Ok(_) => Ok(replay),
-        Err(_) => Err(not_found()),
+        // It tells nothing of the webhook. Any other problem is told as it is.
+        Err(problem) if problem.status() == 404 => Err(not_found()),
+        Err(problem) => Err(problem),
     }
 }

@@ -1,5 +1,7 @@
 //! Tokens: made, listed, revoked.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -157,6 +159,7 @@ async fn create(
     let act = async {
         let (new, token) = body.value.check(Timestamp::now())?;
         let record = api.store.add_token(&new, &caller.acts("token.create")).await?;
+        api.access.add(new.hash, Arc::new(record.clone()));
         let location = format!("/v1/tokens/{}", TokenId(record.id));
         let answer = Answer::new(StatusCode::CREATED, &TokenView::of(record, Some(&token)));
         Ok(answer.with("location", location))
@@ -208,7 +211,7 @@ async fn show(
 
 /// Revoke a token
 ///
-/// At once and for ever.
+/// For ever; at once here, within a second at every other process of the API.
 #[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "tokens", params(("id" = String, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "It opens nothing any more")))]
 async fn revoke(
@@ -216,6 +219,8 @@ async fn revoke(
     State(api): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let revoked = api.store.revoke_token(TokenId::read(&id)?.0, &caller.acts("token.revoke")).await?;
+    let id = TokenId::read(&id)?.0;
+    let revoked = api.store.revoke_token(id, &caller.acts("token.revoke")).await?;
+    api.access.remove(id);
     revoked.map(|_| StatusCode::NO_CONTENT).ok_or_else(|| Problem::not_found("token"))
 }

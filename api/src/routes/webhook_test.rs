@@ -8,7 +8,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use posthorn_attempt::{Answer, Request, Target};
-use posthorn_domain::{event::Event, id::EventRef, outcome::Outcome};
+use posthorn_domain::{event::Event, id::EventRef, outcome::Outcome, rule::Rule};
 use posthorn_proto::v1;
 use prost::Message;
 use serde::Serialize;
@@ -18,8 +18,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
-    caller::{May, Write},
+    caller::{May, Tenant, Write},
     id,
+    metrics::{self, Refused},
     problem::{Kind, Problem},
     routes::deliveries::{Header, Phases},
     state::Shared,
@@ -65,7 +66,8 @@ pub(crate) struct Tested {
 /// Test a webhook
 ///
 /// Makes a real, signed attempt at once with an event of the type `webhook.test`, whatever the webhook's
-/// rules and state are, and tells what it came to. It is not recorded and changes nothing.
+/// rules and state are, and tells what it came to. It is not recorded and changes nothing. Of the webhooks of
+/// one company, or with one token, four run at a time.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", tag = "webhooks", params(("id" = String, Path)),
     security(("token" = ["write"])),
     responses((status = 200, body = Tested), (status = 409, description = "Its secret does not open")))]
@@ -74,9 +76,11 @@ async fn test(
     State(api): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Json<Tested>, Problem> {
-    let id = api.webhook(&caller, id::webhook(&id)?).await?.described.id;
-    let busy = |_| Problem::new(Kind::Unavailable, "too many tests run already: try again").after(1);
-    let _running = api.tests.try_acquire().map_err(busy)?;
+    let webhook = api.webhook(&caller, id::webhook(&id)?).await?.described;
+    let id = webhook.id;
+    let company = Rule::only_company(&webhook.rules).map(|company| vec![company.to_owned()]);
+    let tenant = company.map_or_else(|| caller.tenant(), Tenant::Companies);
+    let _running = api.tests.try_take(tenant).ok_or_else(busy)?;
     let webhook = api.store.webhook_to_deliver_to(id).await?;
     let target = Target::prepare(&webhook, &api.keys, &api.settings.addresses);
     let target = target.map_err(|unready| Problem::new(Kind::Conflict, unready.to_string()))?;
@@ -92,6 +96,11 @@ async fn test(
     let duration_ms = started.elapsed().as_millis() as u64;
     api.store.note(&caller.acts("webhook.test"), "webhook", &id.to_string(), None).await?;
     Ok(Json(Tested::of(&event, answer, duration_ms, caller.sees_addresses())))
+}
+
+fn busy() -> Problem {
+    metrics::refused(Refused::Tests);
+    Problem::new(Kind::TooManyRequests, "enough tests run already: try again when one has ended").after(1)
 }
 
 fn event(data: &str) -> Event {

@@ -1,6 +1,9 @@
 //! Webhooks: made, shown, listed, changed, deleted.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json,
@@ -18,7 +21,7 @@ use posthorn_domain::{
     token::Scope,
     webhook::{Condition, DisablePolicy, DisabledReason},
 };
-use posthorn_store::{NewWebhook, WebhookRecord};
+use posthorn_store::{Charge, NewWebhook, Tenant, WebhookRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -40,8 +43,8 @@ use crate::{
 
 /// How many webhooks a page looks at.
 const MOST_SCANNED: i64 = 1000;
-/// How often a change without `If-Match` is tried again when another one was quicker.
-const MOST_RACES: usize = 5;
+/// How long a change waits for others of the same webhook.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, update, remove))
@@ -278,7 +281,8 @@ async fn create(
         let id = WebhookId(Uuid::now_v7());
         let webhook = body.value.check(id, &api, &caller)?;
         let (secret, sealed) = api.keys.fresh_secret(id, rand::random(), rand::random());
-        let webhook = api.store.add_webhook(&webhook, &sealed, &caller.acts("webhook.create")).await?;
+        let (charge, actor) = (charge(&api, &caller, &webhook.rules), caller.acts("webhook.create"));
+        let webhook = api.store.add_webhook(&webhook, &sealed, charge.as_ref(), &actor).await?;
         let tag = version::etag(webhook.revision);
         // Nothing waits yet. The broker is not asked: a router declares the queue a little later.
         let shown = Webhook::of(webhook, Some(0), &caller, &api.keys).with_secret(&secret);
@@ -304,29 +308,46 @@ async fn show(
 ///
 /// A JSON merge patch (RFC 7396): null takes a field back to its default, and in `headers` and `metadata`
 /// an entry away; lists are replaced as a whole. With `If-Match`, the `etag` of the version that the
-/// change is based on, a webhook that was changed meanwhile is left alone: 412.
+/// change is based on, a webhook that was changed meanwhile is left alone: 412. Without it, changes made at once
+/// are made one after the other.
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", tag = "webhooks",
     params(("id" = String, Path), ("if-match" = Option<String>, Header)),
     request_body(content = WebhookInput, content_type = "application/merge-patch+json"),
-    security(("token" = ["write"])), responses((status = 200, body = Webhook), (status = 412, description = "It was changed meanwhile")))]
+    security(("token" = ["write"])), responses((status = 200, body = Webhook), (status = 409, description = "A company's quota is used up"), (status = 412, description = "It was changed meanwhile")))]
 async fn update(
     May { caller, .. }: May<Write>,
     State(api): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Patch(patch): Patch,
+    patch: Patch,
 ) -> Result<Response, Problem> {
     let id = id::webhook(&id)?;
-    for _ in 0..MOST_RACES {
+    let busy = || Problem::new(Kind::Unavailable, "it is being changed all the time: try again").after(1);
+    let _turn = api.changes.take(id, PATIENCE).await.ok_or_else(busy)?;
+    let began = Instant::now();
+    // Only other processes can be quicker now; each time that one is, a change has been made.
+    while began.elapsed() < PATIENCE {
         let was = api.webhook(&caller, id).await?;
         version::check(&headers, was.revision)?;
-        let described = patched(&was, &patch, &api.keys)?.check(id, &api, &caller)?;
-        let actor = caller.acts("webhook.update");
-        if let Some(webhook) = api.store.update_webhook(&described, was.revision, &actor).await? {
+        let described = patched(&was, &patch.fields, &api.keys)?.check(id, &api, &caller)?;
+        let (charge, actor) = (charge(&api, &caller, &described.rules), caller.acts("webhook.update"));
+        let changed = api.store.update_webhook(&described, was.revision, charge.as_ref(), &actor).await?;
+        if let Some(webhook) = changed {
             return answer(&api, &caller, webhook).await;
         }
     }
-    Err(Problem::new(Kind::Changed, "it is being changed all the time: try again"))
+    Err(busy())
+}
+
+/// Whose quotas a webhook is charged to: the company that all its rules name. One that sees several counts
+/// for the installation, unless it is made with a token for these.
+fn charge(api: &Api, caller: &Caller, rules: &[Rule]) -> Option<Charge> {
+    let of = match (Rule::only_company(rules), &caller.companies) {
+        (Some(company), _) => Tenant::Company(company.to_owned()),
+        (None, Some(companies)) => Tenant::Several(companies.clone()),
+        (None, None) => return None,
+    };
+    Some(Charge { of, quotas: api.settings.quotas })
 }
 
 /// Delete a webhook

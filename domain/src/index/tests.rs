@@ -227,3 +227,33 @@ proptest! {
         check(changes, &events)?;
     }
 }
+
+/// Twenty webhooks of a company name a thousand fields each, and an event has them all.
+#[test]
+fn wide_patterns_on_a_wide_event_take_no_square_of_time() {
+    let name = |webhook: usize, field: usize| format!("f{webhook:02}_{field:03}");
+    let index = Index::default();
+    let ids = (0..20).map(|webhook: usize| {
+        let rules: Vec<_> = (0..20)
+            .map(|rule| {
+                let fields =
+                    (rule * 50..rule * 50 + 50).map(|field| (name(webhook, field), serde_json::json!([1])));
+                let fields: serde_json::Map<_, _> = fields.collect();
+                serde_json::json!({ "companies": ["c1"], "pattern": { "data": fields } })
+            })
+            .collect();
+        let rules = serde_json::to_string(&rules).unwrap();
+        let id = WebhookId(Uuid::from_u128(webhook as u128));
+        index.put(id, &Rule::read_list(&rules, &crate::rule::Limits::default()).unwrap());
+        id
+    });
+    let ids: Vec<_> = ids.collect();
+    let names = (0..20).flat_map(|webhook| (0..1000).map(move |field| name(webhook, field)));
+    let data: serde_json::Map<_, _> = names.map(|name| (name, serde_json::json!(1))).collect();
+    let event = event_with("a.b", "c1", "", &data.into());
+    assert!(event.data().len() > 200_000);
+    let started = std::time::Instant::now();
+    assert_eq!(index.wanting(&event, Timestamp::UNIX_EPOCH), ids);
+    // Some tens of milliseconds unoptimised; seconds if each field looks at every other.
+    assert!(started.elapsed() < std::time::Duration::from_secs(1), "{:?}", started.elapsed());
+}

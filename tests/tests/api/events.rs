@@ -34,6 +34,17 @@ async fn events_are_listed_latest_first_with_filters() {
     assert_eq!(found("company=c1").await, [1, 0]);
     assert_eq!(found("company=c1&project=p2").await, [1]);
     assert_eq!(found(&format!("id={}", events[2].id)).await, [2]);
+    for (filter, fits) in [
+        ("type=comment.created&company=c2&project=p1&since=2020-01-01T00:00:00Z", true),
+        ("type=todo.*", false),
+        ("company=c1", false),
+        ("project=p2", false),
+        ("since=2030-01-01T00:00:00Z", false),
+        ("until=2020-01-01T00:00:00Z", false),
+    ] {
+        let expected: &[usize] = if fits { &[2] } else { &[] };
+        assert_eq!(found(&format!("id={}&{filter}", events[2].id)).await, expected, "{filter}");
+    }
     assert_eq!(found("since=2030-01-01T00:00:00Z").await, [0; 0]);
     let rows = admin.all("/v1/events").await;
     let received = rows[1]["received_at"].as_str().unwrap();

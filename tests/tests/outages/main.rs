@@ -6,5 +6,6 @@ mod connections;
 mod database;
 mod flapping;
 mod held;
+mod ingestion;
 mod rights;
 mod start_order;

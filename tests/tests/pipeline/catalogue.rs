@@ -49,7 +49,7 @@ async fn what_events_name_is_there_to_choose_from_and_can_be_described() {
     let described = EventTypeDescription {
         description: "Somebody has something to do.".to_owned(),
         group: "Todos".to_owned(),
-        example: Some(serde_json::json!({"title": "x"})),
+        example: serde_json::value::to_raw_value(&serde_json::json!({"title": "x"})).ok(),
         schema: serde_json::value::RawValue::from_string(r#"{"type":  "object"}"#.to_owned()).ok(),
     };
     let actor = Actor::command("a test");
