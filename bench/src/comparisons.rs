@@ -130,6 +130,11 @@ pub(crate) fn all() -> Vec<Comparison> {
         |name, about, a, b, goal| Comparison { name, about, metric: Metric::DeliveriesPerSecond, a, b, goal };
     let p99 = |name, about, a, b, goal| Comparison { name, about, metric: Metric::LatencyP99, a, b, goal };
     let calm = at(500.0, posthorn(100, 1));
+    // Each webhook of either company gets 5 events a second.
+    let tenant = |of_tenant: usize, hanging| {
+        let webhooks = 100 + of_tenant;
+        Setup { of_tenant, hanging, ..at(5.0 * webhooks as f64, posthorn(webhooks, 1)) }
+    };
     vec![
         throughput(
             "fan-out-1",
@@ -171,6 +176,27 @@ pub(crate) fn all() -> Vec<Comparison> {
             "500 events/s, 10 of 100 webhooks never answer; p99 of the others against undisturbed",
             calm.clone(),
             Setup { hanging: 10, ..calm.clone() },
+            Some(1.2),
+        ),
+        p99(
+            "tenant-hangs-1",
+            "1 webhook of another company never answers; p99 of 100 webhooks against when it answers",
+            tenant(1, 0),
+            tenant(1, 1),
+            Some(1.2),
+        ),
+        p99(
+            "tenant-hangs-10",
+            "10 webhooks of another company never answer; p99 of 100 webhooks against when they answer",
+            tenant(10, 0),
+            tenant(10, 10),
+            Some(1.2),
+        ),
+        p99(
+            "tenant-hangs-100",
+            "100 webhooks of another company never answer; p99 of 100 webhooks against when they answer",
+            tenant(100, 0),
+            tenant(100, 100),
             Some(1.2),
         ),
         p99(

@@ -27,11 +27,11 @@ pub(crate) fn data(due: u64, size: usize) -> String {
 }
 
 /// An event as services publish it.
-pub(crate) fn message(id: &str, project: &str, data: String) -> Bytes {
+pub(crate) fn message(id: &str, company: &str, project: &str, data: String) -> Bytes {
     let event = v1::Event {
         id: id.to_owned(),
         r#type: TYPE.to_owned(),
-        company_id: "bench".to_owned(),
+        company_id: company.to_owned(),
         project_id: project.to_owned(),
         occurred_at: None,
         data: Some(Data::Json(data.into())),

@@ -112,9 +112,10 @@ impl Installation {
     }
 
     fn webhook(&self, position: usize, id: WebhookId, receiver: Hosts) -> anyhow::Result<NewWebhook> {
-        let project = project(position % self.setup.groups());
+        let group = position % self.setup.groups();
         let event_types = Some(vec![event::TYPE.parse()?]);
-        let rule = Rule { event_types, projects: Some(vec![project]), ..Rule::default() };
+        let companies = (self.setup.of_tenant > 0).then(|| vec![self.setup.company(group).to_owned()]);
+        let rule = Rule { event_types, companies, projects: Some(vec![project(group)]), ..Rule::default() };
         Ok(NewWebhook {
             id,
             name: format!("webhook {position}"),

@@ -51,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) fan_out: usize,
     /// Bytes of an event's data.
     pub(crate) payload: usize,
+    /// Webhooks of a second company, whose deliveries are not measured; the first ones.
+    pub(crate) of_tenant: usize,
     /// Webhooks that never answer; the first ones.
     pub(crate) hanging: usize,
     /// Webhooks that answer 503; those after the hanging ones.
@@ -96,6 +98,7 @@ impl Setup {
             webhooks,
             fan_out,
             payload: 512,
+            of_tenant: 0,
             hanging: 0,
             failing: 0,
             is_late: false,
@@ -114,6 +117,16 @@ impl Setup {
     /// The group, hence the project, of an event.
     pub(crate) fn group_of_event(&self, number: u64) -> usize {
         (number % self.groups() as u64) as usize
+    }
+
+    /// The company of a group's events.
+    pub(crate) fn company(&self, group: usize) -> &'static str {
+        if group < self.of_tenant { "tenant" } else { "bench" }
+    }
+
+    /// Whether the deliveries of an event are measured.
+    pub(crate) fn is_measured(&self, number: u64) -> bool {
+        self.group_of_event(number) >= self.of_tenant
     }
 
     /// The webhooks of a group.

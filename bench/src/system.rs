@@ -144,7 +144,10 @@ impl Entrance {
         let data = event::data(due, tally.setup.payload);
         let body = match tally.setup.kind {
             Kind::Ceiling => data.into(),
-            Kind::Posthorn => event::message(&id, &project(tally.setup.group_of_event(number)), data),
+            Kind::Posthorn => {
+                let group = tally.setup.group_of_event(number);
+                event::message(&id, tally.setup.company(group), &project(group), data)
+            }
         };
         let properties = BasicProperties::default()
             .with_delivery_mode(2)

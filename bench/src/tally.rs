@@ -72,7 +72,7 @@ impl Tally {
             return;
         }
         self.accepted.fetch_add(1, Relaxed);
-        if self.measuring.load(Relaxed) {
+        if self.measuring.load(Relaxed) && self.setup.is_measured(number) {
             self.measured.fetch_add(1, Relaxed);
             self.latencies().saturating_record(latency_micros);
         }
