@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use posthorn_domain::outcome::{Outcome, Phases};
+use posthorn_domain::{
+    outage::{Link, Reach},
+    outcome::{Outcome, Phases},
+};
 
 use crate::mask::Masks;
 
@@ -21,6 +24,8 @@ const MOST_HEADER_BYTES: usize = 4 << 10;
 pub struct Answer {
     /// In a word.
     pub outcome: Outcome,
+    /// What it tells about the network.
+    pub reach: Reach,
     /// How long its parts took.
     pub phases: Phases,
     /// Whether there was a connection to the receiver, new or kept.
@@ -45,6 +50,7 @@ impl Answer {
     /// No answer.
     pub fn none(outcome: Outcome) -> Self {
         Self {
+            reach: Reach::of(&outcome, Link::Unmade, false),
             outcome,
             phases: Phases::default(),
             is_connected: false,

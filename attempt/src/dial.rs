@@ -67,16 +67,7 @@ impl Dialler {
 
     /// Looks the name up, connects, and shakes hands.
     pub(crate) async fn dial(&self, origin: &Origin, progress: &mut Progress) -> Result<Dialled, Failure> {
-        let addresses = self.addresses(origin, progress).await?;
-        let started = Instant::now();
-        progress.stage = Stage::Connection;
-        progress.address = addresses.first().copied();
-        let connected = connect(addresses, origin.port).await;
-        progress.connect = Some(started.elapsed());
-        let (stream, address) = connected.map_err(|error| Failure::connecting(&error))?;
-        progress.address = Some(address);
-        progress.is_connected = true;
-        progress.connections += 1;
+        let (stream, address, started) = self.connect(origin, progress).await?;
         // What it is for is best effort: small requests that leave at once.
         let _ = stream.set_nodelay(true);
         if !origin.is_tls {
@@ -87,6 +78,25 @@ impl Dialler {
         progress.connect = Some(started.elapsed());
         let (stream, is_http2) = shaken?;
         Ok(Dialled { stream, address, is_http2 })
+    }
+
+    /// Looks the name up and connects; tells when it began to connect.
+    pub(crate) async fn connect(
+        &self,
+        origin: &Origin,
+        progress: &mut Progress,
+    ) -> Result<(TcpStream, IpAddr, Instant), Failure> {
+        let addresses = self.addresses(origin, progress).await?;
+        let started = Instant::now();
+        progress.stage = Stage::Connection;
+        progress.address = addresses.first().copied();
+        let connected = connect(addresses, origin.port).await;
+        progress.connect = Some(started.elapsed());
+        let (stream, address) = connected.map_err(|error| Failure::connecting(&error))?;
+        progress.address = Some(address);
+        progress.is_connected = true;
+        progress.connections += 1;
+        Ok((stream, address, started))
     }
 
     async fn addresses(&self, origin: &Origin, progress: &mut Progress) -> Result<Vec<IpAddr>, Failure> {
@@ -142,9 +152,10 @@ pub(crate) fn blocked(forbidden: &Forbidden, progress: &mut Progress) -> Failure
 }
 
 fn no_address(error: &(dyn std::error::Error + 'static)) -> Failure {
-    let is_known = error.is::<CannotResolve>();
-    let words = if is_known { error.to_string() } else { "its name cannot be looked up".to_owned() };
-    Failure::new(UnreachableClass::Dns, words)
+    let known = error.downcast_ref::<CannotResolve>();
+    let words = if known.is_some() { error.to_string() } else { "its name cannot be looked up".to_owned() };
+    let is_local = known.is_some_and(|error| error.is_local);
+    Failure::new(UnreachableClass::Dns, words).local(is_local)
 }
 
 /// Connects to the first address that answers: each gets a head start before the next.

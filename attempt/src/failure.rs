@@ -15,12 +15,18 @@ mod tls;
 /// The longest words, in bytes.
 const LONGEST: usize = 1 << 10;
 
+/// No file, port, buffer or memory is left, or the network interface is down.
+const SHORTAGES: [i32; 6] =
+    [libc::EMFILE, libc::ENFILE, libc::EADDRNOTAVAIL, libc::ENOBUFS, libc::ENOMEM, libc::ENETDOWN];
+
 /// A request that got no answer.
 #[derive(Debug)]
 pub(crate) struct Failure {
     class: UnreachableClass,
     words: String,
     pub(crate) repeat: Repeat,
+    /// This machine is short of what a connection needs.
+    pub(crate) is_local: bool,
 }
 
 /// Whether the request may be sent again within its attempt.
@@ -36,7 +42,7 @@ pub(crate) enum Repeat {
 
 impl Failure {
     pub(crate) fn new(class: UnreachableClass, words: impl Into<String>) -> Self {
-        Self { class, words: words.into(), repeat: Repeat::Never }
+        Self { class, words: words.into(), repeat: Repeat::Never, is_local: false }
     }
 
     /// The same, where nothing of an answer has come.
@@ -47,6 +53,11 @@ impl Failure {
     /// The same, where the receiver cannot have processed the request.
     pub(crate) fn unprocessed(self) -> Self {
         Self { repeat: Repeat::Always, ..self }
+    }
+
+    /// The same, where this machine may be at fault.
+    pub(crate) fn local(self, is_local: bool) -> Self {
+        Self { is_local, ..self }
     }
 
     /// The outcome of an attempt that ends with it.
@@ -63,7 +74,7 @@ impl Failure {
             io::ErrorKind::TimedOut => "no connection: it does not answer".to_owned(),
             kind => format!("no connection: {kind}"),
         };
-        Self::new(UnreachableClass::Connect, words)
+        Self { is_local: is_shortage(error), ..Self::new(UnreachableClass::Connect, words) }
     }
 
     /// The TLS handshake failed.
@@ -114,6 +125,11 @@ impl Failure {
     }
 }
 
+/// Whether this machine is short of what a connection needs: certainly our own fault.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|code| SHORTAGES.contains(&code))
+}
+
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
@@ -129,6 +145,17 @@ pub(crate) fn length(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_this_machine_is_short_of_is_a_local_fault() {
+        let is_local = |code| Failure::connecting(&io::Error::from_raw_os_error(code)).is_local;
+        for code in SHORTAGES {
+            assert!(is_local(code), "{code}");
+        }
+        for code in [libc::ECONNREFUSED, libc::EHOSTUNREACH, libc::ENETUNREACH, libc::ECONNRESET] {
+            assert!(!is_local(code), "{code}");
+        }
+    }
 
     #[test]
     fn words_are_bounded() {

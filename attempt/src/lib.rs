@@ -13,6 +13,7 @@ mod http1;
 mod http2;
 mod mask;
 mod pool;
+mod probe;
 mod progress;
 mod receivers;
 mod request;

@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use posthorn_domain::outcome::{Phases, UnreachableClass};
+use posthorn_domain::{
+    outage::Link,
+    outcome::{Phases, UnreachableClass},
+};
 
 use crate::failure::{Failure, length};
 
@@ -37,6 +40,15 @@ impl Progress {
     pub(crate) fn phases(&self, total: Duration) -> Phases {
         let spent = self.dns.unwrap_or_default() + self.connect.unwrap_or_default();
         Phases { dns: self.dns, connect: self.connect, first_byte: total.saturating_sub(spent) }
+    }
+
+    /// How far it came with its connection.
+    pub(crate) fn link(&self) -> Link {
+        match (self.connections, self.is_connected) {
+            (0, false) => Link::Unmade,
+            (0, true) => Link::Kept,
+            (1.., _) => Link::Made,
+        }
     }
 
     /// The deadline has passed.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use posthorn_domain::{address::AddressPolicy, outcome::Outcome};
+use posthorn_domain::{address::AddressPolicy, outage::Reach, outcome::Outcome};
 use tokio::{
     task::JoinSet,
     time::{Instant, interval, timeout_at},
@@ -33,7 +33,7 @@ pub struct CannotPrepare(pub(crate) String);
 
 /// The receivers of all webhooks, behind one pool of connections.
 pub struct Receivers {
-    dialler: Dialler,
+    pub(crate) dialler: Dialler,
     pool: Arc<Pool>,
     drivers: http2::Drivers,
     _sweeper: JoinSet<()>,
@@ -71,7 +71,8 @@ impl Receivers {
         let mut progress = Progress::default();
         let answered = timeout_at(deadline, self.answer(target, &request, &mut progress)).await;
         let answered = answered.unwrap_or_else(|_| Err(progress.timed_out(target.timeout)));
-        let told = |outcome| Answer {
+        let told = |outcome, is_local| Answer {
+            reach: Reach::of(&outcome, progress.link(), is_local),
             phases: progress.phases(started.elapsed()),
             is_connected: progress.is_connected,
             connections: progress.connections,
@@ -81,10 +82,13 @@ impl Receivers {
         };
         match answered {
             Ok((answered, endpoint)) => {
-                let answer = told(answered.outcome());
+                let answer = told(answered.outcome(), false);
                 self.read(answer, answered, target, endpoint, deadline).await
             }
-            Err(failure) => told(failure.outcome()),
+            Err(failure) => {
+                let is_local = failure.is_local;
+                told(failure.outcome(), is_local)
+            }
         }
     }
 

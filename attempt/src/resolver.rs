@@ -23,6 +23,8 @@ use hickory_resolver::{
 };
 use posthorn_domain::address::AddressPolicy;
 
+use crate::failure::is_shortage;
+
 mod servers;
 mod words;
 
@@ -40,6 +42,8 @@ const MOST_ADDRESSES: usize = 16;
 pub(crate) struct CannotResolve {
     name: String,
     reason: String,
+    /// This machine is short of what a question needs.
+    pub(crate) is_local: bool,
 }
 
 /// Looks names up. The addresses that it answers are the ones that are dialled.
@@ -73,14 +77,17 @@ impl GuardedResolver {
     pub(crate) async fn allowed(&self, name: &str) -> Result<Vec<IpAddr>, Box<dyn Error + Send + Sync>> {
         let started = Instant::now();
         let found = tokio::time::timeout(BUDGET, self.addresses(name)).await;
-        let reason = match found.unwrap_or(Err(NetError::Timeout)) {
+        let (reason, is_local) = match found.unwrap_or(Err(NetError::Timeout)) {
             Ok(found) if !found.is_empty() => {
                 return Ok(self.policy.allowed(found)?.into_iter().take(MOST_ADDRESSES).collect());
             }
-            Ok(_) => words::NO_ADDRESS.to_owned(),
-            Err(error) => words::reason(&error, started.elapsed()),
+            Ok(_) => (words::NO_ADDRESS.to_owned(), false),
+            Err(error) => {
+                let is_local = matches!(&error, NetError::Io(error) if is_shortage(error));
+                (words::reason(&error, started.elapsed()), is_local)
+            }
         };
-        Err(CannotResolve { name: name.to_owned(), reason }.into())
+        Err(CannotResolve { name: name.to_owned(), reason, is_local }.into())
     }
 
     async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NetError> {

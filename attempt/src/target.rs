@@ -24,6 +24,8 @@ pub struct Target {
     pub epoch: u32,
     /// Whose it is.
     pub tenant: Tenant,
+    /// The host that attempts go to; empty if policy forbids its URL.
+    pub host: Arc<str>,
     /// How many attempts each dispatcher makes at a time.
     pub max_in_flight: u16,
     /// The deadline of an attempt, from name lookup to the last byte of the answer.
@@ -52,7 +54,7 @@ pub(crate) struct Origin {
     /// Whose webhooks use them.
     pub(crate) tenant: Tenant,
     pub(crate) is_tls: bool,
-    pub(crate) host: Box<str>,
+    pub(crate) host: Arc<str>,
     pub(crate) port: u16,
     /// Whether HTTP/2 may be spoken, if the receiver offers it.
     pub(crate) http2: bool,
@@ -86,22 +88,20 @@ impl Target {
             return Err(Unready::NoSecret);
         }
         let own = keys.open_headers(&webhook.headers, webhook.id).map_err(Unready::Headers)?;
+        let endpoint = addresses.check_url(&webhook.url).map(|url| Endpoint::new(&url, webhook));
+        let host = endpoint.as_ref().map_or_else(|_| Default::default(), |one| one.origin.host.clone());
         Ok(Self {
             id: webhook.id,
             epoch: webhook.epoch,
             tenant: webhook.tenant.clone(),
+            host,
             max_in_flight: webhook.max_in_flight,
             timeout: webhook.timeout,
-            endpoint: addresses.check_url(&webhook.url).map(|url| Endpoint::new(&url, webhook)),
+            endpoint,
             masks: Masks::of(own.values().map(String::as_str)),
             headers: headers(&own),
             secrets,
         })
-    }
-
-    /// The host that attempts go to, if policy allows its URL.
-    pub fn host(&self) -> Option<&str> {
-        Some(&self.endpoint.as_ref().ok()?.origin.host)
     }
 
     /// The secrets that sign at this time.

@@ -27,6 +27,7 @@ use crate::names::Names;
 const ATTEMPT: &str = "posthorn-attempt";
 const EPOCH: &str = "posthorn-epoch";
 const RECEIVED_AT: &str = "posthorn-received-at";
+const CANARY: &str = "posthorn-canary";
 const FIRST_ATTEMPT_AT: &str = "posthorn-first-attempt-at";
 /// The name under which RabbitMQ itself can note the time.
 const PUBLISHED_AT: &str = "timestamp_in_ms";
@@ -37,6 +38,9 @@ const DELIVERY_COUNT: &str = "x-delivery-count";
 /// Marks what Posthorn itself publishes among events. It keeps others from taking our event types by
 /// mistake; whoever may publish to the exchange could set it too.
 const OWN_APP_ID: &str = "posthorn";
+
+/// What brings a round from a delay queue to the dispatchers.
+pub(crate) const ROUNDS_KEY: &str = "rounds";
 
 const ROUND_TYPE: &str = "posthorn.v1.Round";
 const JOURNAL_TYPE: &str = "posthorn.v1.JournalBatch";
@@ -75,6 +79,8 @@ pub struct DeliveryHeaders {
     pub received_at: Option<Timestamp>,
     /// When the first attempt of this epoch began; missing on the first.
     pub first_attempt_at: Option<Timestamp>,
+    /// Whether it is its webhook's canary: it keeps to the retry schedule past an open circuit breaker.
+    pub is_canary: bool,
     /// The parent of the attempts: the event's routing, or the producer's span.
     pub trace: Option<TraceContext>,
 }
@@ -130,6 +136,7 @@ impl DeliveryHeaders {
             published_at: time(table, PUBLISHED_AT),
             received_at: time(table, RECEIVED_AT),
             first_attempt_at: time(table, FIRST_ATTEMPT_AT),
+            is_canary: matches!(value(table, CANARY), Some(AMQPValue::Boolean(true))),
             trace: TraceContext::read(text(table, TRACEPARENT), text(table, TRACESTATE)),
         }
     }
@@ -147,6 +154,7 @@ impl DeliveryHeaders {
         put(PUBLISHED_AT, self.published_at.map(millis));
         put(RECEIVED_AT, self.received_at.map(millis));
         put(FIRST_ATTEMPT_AT, self.first_attempt_at.map(millis));
+        put(CANARY, self.is_canary.then_some(AMQPValue::Boolean(true)));
         let text = |text: &str| AMQPValue::LongString(text.into());
         let trace = self.trace.as_ref();
         put(TRACEPARENT, trace.map(|trace| text(trace.traceparent())));
@@ -212,6 +220,13 @@ impl Names {
     /// A round, from a router to a dispatcher.
     pub fn round(&self, body: Bytes) -> Publication {
         self.internal(self.rounds(), ROUND_TYPE, body)
+    }
+
+    /// A round of one delivery that comes to a dispatcher after a delay, with the delivery's headers.
+    pub fn delayed_round(&self, delay: Duration, body: Bytes, headers: &DeliveryHeaders) -> Publication {
+        let round = self.internal(self.retry(delay), ROUND_TYPE, body);
+        let properties = round.properties.with_headers(headers.write());
+        Publication { routing_key: ROUNDS_KEY.into(), properties, ..round }
     }
 
     /// A batch of journal entries.
@@ -322,6 +337,7 @@ mod tests {
             published_at: Some("2026-11-23T09:30:00.120Z".parse().unwrap()),
             received_at: Some("2026-11-23T09:30:00.123Z".parse().unwrap()),
             first_attempt_at: Some("2026-11-23T09:30:01Z".parse().unwrap()),
+            is_canary: true,
             trace: TraceContext::read(
                 Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
                 Some("rojo=1".into()),

@@ -12,6 +12,7 @@ use posthorn_domain::id::WebhookId;
 use crate::{
     broker::{Config, QueueType, Role},
     error::{BrokerError, not_found, precondition_failed},
+    message::ROUNDS_KEY,
     names::Names,
 };
 
@@ -51,6 +52,7 @@ async fn inside(channel: &Channel, config: &Config) -> Result<(), BrokerError> {
     pair(channel, &names.suspect_deliveries(), arguments(QueueType::Quorum)).await?;
     pair(channel, &names.journal(), arguments(QueueType::Quorum)).await?;
     pair(channel, &names.rounds(), arguments(QueueType::Quorum)).await?;
+    bind(channel, &names.rounds(), &names.deliveries(), ROUNDS_KEY).await?;
     queue(channel, &names.router(), limited(&names.suspect_events())).await?;
     bind(channel, &names.router(), &names.events(), "#").await
 }

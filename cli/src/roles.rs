@@ -162,6 +162,10 @@ fn start_dispatcher(settings: DispatcherSettings, lifecycle: &mut Lifecycle) -> 
         held: settings.delivery.dispatcher_prefetch.get(),
         channels: settings.delivery.dispatcher_channels.get().into(),
         most_in_flight: settings.delivery.max_in_flight.get(),
+        shares: posthorn_dispatcher::Shares {
+            tenant: settings.delivery.company_share,
+            host: settings.delivery.host_share,
+        },
         idle_connections: settings.delivery.idle_connections,
     };
     let (updates, watching) = watch(&settings.database, Wants::Secrets, lifecycle)?;

@@ -231,6 +231,14 @@ pub(crate) struct DeliverySettings {
     /// The most attempts that a dispatcher makes at a time, over all webhooks
     #[arg(long, env = "POSTHORN_MAX_IN_FLIGHT", default_value = "8192", value_name = "N")]
     pub(crate) max_in_flight: NonZeroUsize,
+    /// How much of the attempts that are its own or free one company may have, in percent; 100 is no limit
+    #[arg(long, env = "POSTHORN_COMPANY_SHARE", default_value = "50", value_name = "PERCENT",
+          value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) company_share: u8,
+    /// How much of the attempts that are its own or free one receiving host may have, in percent
+    #[arg(long, env = "POSTHORN_HOST_SHARE", default_value = "50", value_name = "PERCENT",
+          value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) host_share: u8,
     /// The most idle connections that a dispatcher keeps for each company and receiving host
     #[arg(long, env = "POSTHORN_IDLE_CONNECTIONS", default_value = "64", value_name = "N")]
     pub(crate) idle_connections: usize,

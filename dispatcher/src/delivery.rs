@@ -6,17 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use posthorn_attempt::{Answer, Request, Target};
 use posthorn_broker::{
     BrokerError, DeliveryHeaders, Journal, Message, Publisher, Receipt, Received, Session,
 };
 use posthorn_domain::{
+    breaker::Told,
     event::Rejection,
     id::{EventRef, WebhookId},
     journal::{Attempted, Consequence, Entry},
+    outage::Reach,
     outcome::Outcome,
     retry::{Step, next_step},
+    round::{self, RoundEvent},
 };
 use posthorn_trace::Span;
 use tokio::{sync::OnceCell, time::timeout};
@@ -24,6 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     Dispatcher,
+    admission::{Admitted, NotAdmitted, Patience},
     letter::Letter,
     metrics,
     pace::PROMPT,
@@ -63,12 +68,14 @@ pub(crate) enum Held {
     Suspect { receipt: Receipt, returns: u32 },
 }
 
-/// How a delivery waits for its turn.
+/// How a delivery waits for its attempt.
 pub(crate) enum Waits {
-    /// As long as it takes.
+    /// As long as it may be held.
     Patiently,
     /// In this place, and not for long.
     Briefly { _place: Place },
+    /// As the canary: past an open circuit breaker.
+    AsCanary,
 }
 
 /// Where a delivery stands.
@@ -80,16 +87,13 @@ struct Position {
 
 /// What was made of a delivery, to be made safe before it is acknowledged.
 pub(crate) struct Made {
-    /// The attempt's journal entry; none if no attempt was made.
-    entry: Option<Attempted>,
+    /// The attempt's journal entry.
+    entry: Attempted,
     /// The delivery's next message, after this delay.
     again: Option<(Duration, DeliveryHeaders)>,
     /// Set once that message is safe: a delivery that comes back in between gets no second retry.
     is_again_safe: OnceCell<()>,
 }
-
-/// The webhook was paused, disabled or deleted before the attempt began.
-struct Stopped;
 
 impl Line {
     pub(crate) async fn open(
@@ -164,30 +168,55 @@ impl Line {
         self.dispatcher.unsettled.knows(&key(&target, delivery, position))
     }
 
+    /// Whether attempts at the webhook wait for the end of an outage of ours.
+    pub(crate) fn is_held(&self, recipient: &Recipient) -> bool {
+        self.dispatcher.outage.holds(&recipient.target().host)
+    }
+
     /// Makes a delivery's next attempt. If something fails on the way to the broker the session has
     /// ended, and the delivery comes back.
     async fn deliver(self: Arc<Self>, recipient: Arc<Recipient>, delivery: Delivery, waits: Waits) {
-        let turn = match &waits {
-            Waits::Patiently => recipient.turn().await,
-            Waits::Briefly { .. } => timeout(PROMPT, recipient.turn()).await.ok().flatten(),
+        let dispatcher = &self.dispatcher;
+        let (is_canary, patience) = match &waits {
+            Waits::Patiently => (false, Patience::Long),
+            Waits::Briefly { .. } => (false, Patience::Brief),
+            Waits::AsCanary => (true, Patience::Long),
         };
-        // What waits for its turn is attempted as its webhook is by then.
+        let admit = async || dispatcher.admit(&recipient, is_canary, patience).await;
+        // An attempt that was made only has to be made safe.
+        let admitted = match self.is_known(&recipient, &delivery) {
+            true => Ok(None),
+            false => admit().await.map(Some),
+        };
+        // What has waited is attempted as its webhook is by then.
         let target = recipient.target();
-        if turn.is_none() {
-            return self.put_back(target.id, delivery).await;
-        }
         let position = position(&delivery.headers, target.epoch, Timestamp::now());
         let key = key(&target, &delivery, position);
-        let cell = self.dispatcher.unsettled.cell(&key);
-        let making = || self.dispatcher.make(&recipient, &target, &delivery, position);
-        let Ok(made) = cell.get_or_try_init(making).await else {
-            self.dispatcher.unsettled.forget(&key);
-            return self.put_back(target.id, delivery).await;
+        let made = match admitted {
+            Err(refusal) => Err(refusal),
+            Ok(admitted) => {
+                let making = async || {
+                    let admitted = match admitted {
+                        Some(admitted) => admitted,
+                        None => admit().await?,
+                    };
+                    Ok(dispatcher.make(&recipient, admitted, &target, &delivery, position).await)
+                };
+                let cell = dispatcher.unsettled.cell(&key);
+                let made = cell.get_or_try_init(making).await.map(|_| cell.clone());
+                made.inspect_err(|_| dispatcher.unsettled.forget(&key))
+            }
         };
         // The next attempt need not wait until this one's consequence is safe.
-        drop((turn, waits));
-        // An error means that the session has ended.
-        let _ = self.settle(made, &target, delivery, key).await;
+        drop(waits);
+        match made {
+            // An error means that the session has ended.
+            Ok(cell) => _ = self.settle(cell.get().expect("it was made"), &target, delivery, key).await,
+            Err(NotAdmitted::Waited) if patience == Patience::Long => {
+                self.put_off(&target, position, delivery).await;
+            }
+            Err(NotAdmitted::Waited | NotAdmitted::Stopped) => self.put_back(target.id, delivery).await,
+        }
     }
 
     /// Makes the consequence safe: the retry first, then the journal entry. With that the delivery is
@@ -201,25 +230,43 @@ impl Line {
     ) -> Result<(), BrokerError> {
         let Delivery { letter, held, .. } = delivery;
         if let Some((delay, headers)) = &made.again {
-            let names = self.session.names();
-            let publish = async || {
-                let message = letter.message.clone();
-                let again = names.delayed(*delay, target.id, letter.event, message, headers);
-                self.publisher.publish(again).await?.wait().await
-            };
+            let publish = async || self.publish_later(*delay, target.id, &letter, headers).await;
             made.is_again_safe.get_or_try_init(publish).await?;
         }
         let dispatcher = self.dispatcher.clone();
-        let Some(entry) = &made.entry else {
-            dispatcher.done(held, Some(key));
-            return Ok(());
-        };
         let running = dispatcher.deliveries.token();
         let done = move || {
             dispatcher.done(held, Some(key));
             drop(running);
         };
-        self.journal.write_then(vec![Entry::Attempted(Box::new(entry.clone()))], done).await
+        self.journal.write_then(vec![Entry::Attempted(Box::new(made.entry.clone()))], done).await
+    }
+
+    async fn publish_later(
+        &self,
+        delay: Duration,
+        id: WebhookId,
+        letter: &Letter,
+        headers: &DeliveryHeaders,
+    ) -> Result<(), BrokerError> {
+        let names = self.session.names();
+        let message = letter.message.clone();
+        let again = match headers.is_canary {
+            false => names.delayed(delay, id, letter.event, message, headers),
+            true => names.delayed_round(delay, canary(id, message, headers), headers),
+        };
+        self.publisher.publish(again).await?.wait().await
+    }
+
+    /// Puts off a delivery that was held for too long: it comes back with the same attempt number.
+    async fn put_off(&self, target: &Target, position: Position, delivery: Delivery) {
+        let Delivery { letter, headers, held, .. } = delivery;
+        let delay = self.dispatcher.retry.shortest();
+        let headers = position.headers(target.epoch, headers);
+        // An error means that the session has ended, and the delivery comes back.
+        if self.publish_later(delay, target.id, &letter, &headers).await.is_ok() {
+            self.dispatcher.done(held, None);
+        }
     }
 
     /// Puts a delivery that is not attempted now into its webhook's queue.
@@ -254,33 +301,18 @@ impl Dispatcher {
     async fn make(
         &self,
         recipient: &Recipient,
+        admitted: Admitted,
         target: &Target,
         delivery: &Delivery,
         position: Position,
-    ) -> Result<Made, Stopped> {
-        let again = |attempt, first_attempt_at| DeliveryHeaders {
-            attempt: Some(attempt),
-            epoch: Some(target.epoch),
-            first_attempt_at: Some(first_attempt_at),
-            ..delivery.headers.clone()
-        };
-        let allowed = async {
-            let pass = self.gate.pass().await?;
-            Some((pass, self.attempts.acquire().await.expect("the semaphore is never closed")))
-        };
-        let Some(allowed) = recipient.stop.run_until_cancelled(allowed).await else { return Err(Stopped) };
-        let Some(_allowed) = allowed else {
-            let headers = again(position.attempt, position.first_attempt_at);
-            let again = Some((self.retry.shortest(), headers));
-            return Ok(Made { entry: None, again, is_again_safe: OnceCell::new() });
-        };
+    ) -> Made {
         let started_at = Timestamp::now();
         let started = Instant::now();
         recipient.begin_attempt(started);
         let answer = self.attempt(target, delivery, position.attempt).await;
         let duration = started.elapsed();
-        recipient.end_attempt(duration, Instant::now());
-        let ours = self.gate.note(target.id, &answer.outcome, Instant::now());
+        let ours = self.outage.note(target, answer.reach);
+        recipient.end_attempt(admitted.probe, told(&answer, ours), duration, Instant::now());
         let step = match ours {
             true => Step::RetryIn(self.retry.shortest()),
             false => next_step(&answer.outcome, position.attempt, &self.retry, rand::random()),
@@ -293,9 +325,18 @@ impl Dispatcher {
             event = %letter.event, webhook.id = %target.id, attempt = position.attempt, outcome = ?answer.outcome,
             ?step, duration_ms = duration.as_millis() as u64, "made an attempt"
         );
-        let next_attempt = if ours { position.attempt } else { position.attempt + 1 };
         let again = match step {
-            Step::RetryIn(delay) => Some((delay, again(next_attempt, position.first_attempt_at))),
+            Step::RetryIn(delay) => {
+                let attempt = if ours { position.attempt } else { position.attempt + 1 };
+                let next = Position { attempt, ..position };
+                let headers = next.headers(target.epoch, delivery.headers.clone());
+                let is_canary = recipient.breaker.takes_canary(headers.is_canary);
+                Some((delay, DeliveryHeaders { is_canary, ..headers }))
+            }
+            Step::GiveUp if delivery.headers.is_canary => {
+                recipient.breaker.canary_is_over();
+                None
+            }
             Step::Succeed | Step::GiveUp | Step::DisableNow => None,
         };
         let entry = Attempted {
@@ -317,7 +358,7 @@ impl Dispatcher {
             consequence: consequence(step, Timestamp::now()),
             first_attempt_at: position.first_attempt_at,
         };
-        Ok(Made { entry: Some(entry), again, is_again_safe: OnceCell::new() })
+        Made { entry, again, is_again_safe: OnceCell::new() }
     }
 
     async fn attempt(&self, target: &Target, delivery: &Delivery, attempt: u32) -> Answer {
@@ -327,14 +368,15 @@ impl Dispatcher {
         let _running = metrics::attempt_started();
         let letter = &delivery.letter;
         let parent = delivery.headers.trace.as_ref();
-        let told = posthorn_trace::Attempt {
+        let host = Some(&*target.host).filter(|host| !host.is_empty());
+        let about = posthorn_trace::Attempt {
             event: letter.event,
             event_id: &letter.event_id,
             webhook_id: target.id,
             number: attempt,
-            host: target.host(),
+            host,
         };
-        let span = posthorn_trace::attempt(told, parent);
+        let span = posthorn_trace::attempt(about, parent);
         let own = span.as_ref().and_then(Span::context);
         let (event, body) = (letter.event, letter.body.clone());
         let request = Request { event, body, attempt, trace: own.as_ref().or(parent) };
@@ -352,6 +394,41 @@ impl Dispatcher {
             span.end_attempt(&answer.outcome);
         }
         answer
+    }
+}
+
+impl Position {
+    /// The headers with which a delivery stands here.
+    fn headers(self, epoch: u32, headers: DeliveryHeaders) -> DeliveryHeaders {
+        DeliveryHeaders {
+            attempt: Some(self.attempt),
+            epoch: Some(epoch),
+            first_attempt_at: Some(self.first_attempt_at),
+            ..headers
+        }
+    }
+}
+
+/// The canary comes back as a round of its own, ahead of what waits in its webhook's queue.
+fn canary(id: WebhookId, message: Bytes, headers: &DeliveryHeaders) -> Bytes {
+    round::encode(vec![RoundEvent {
+        message,
+        received_at: headers.received_at.unwrap_or_else(Timestamp::now),
+        published_at: headers.published_at,
+        trace: headers.trace.clone(),
+        webhook_ids: vec![id],
+    }])
+}
+
+/// What an attempt tells the circuit breaker.
+fn told(answer: &Answer, ours: bool) -> Told {
+    match answer.outcome {
+        // What this machine is short of, fewer attempts leave to others.
+        _ if answer.reach == Reach::LocalFault => Told::Unreachable,
+        _ if ours => Told::Nothing,
+        Outcome::Accepted { .. } | Outcome::Refused { .. } | Outcome::Gone => Told::Answered,
+        Outcome::Unreachable { .. } => Told::Unreachable,
+        Outcome::Interrupted => Told::Nothing,
     }
 }
 

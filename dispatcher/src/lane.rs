@@ -8,18 +8,15 @@ use std::{
 
 use posthorn_broker::{BrokerError, Received, Session, Source};
 
-use crate::{
-    channels::Channels,
-    recipient::{HELD_PER_ATTEMPT, Recipient},
-};
+use crate::{channels::Channels, recipient::Recipient};
 
 /// A running consumer. Small, and without a task of its own: there are as many as webhooks, nearly all of
 /// them idle.
 pub(crate) struct Lane {
     pub(crate) recipient: Arc<Recipient>,
     source: Source,
-    /// The attempts at a time that it was opened for.
-    size: u16,
+    /// How many deliveries it holds.
+    prefetch: u16,
 }
 
 /// What a lane has come to.
@@ -29,7 +26,7 @@ pub(crate) enum Signal {
     Message(Received),
     /// The webhook is paused, disabled or deleted, or the session is over.
     Stopped,
-    /// The webhook wants another number of attempts at a time.
+    /// Another number of deliveries is to be held.
     Resized,
     /// The queue was deleted, or the channel failed.
     Dead,
@@ -56,11 +53,10 @@ impl Lane {
         if recipient.stop.is_cancelled() {
             return Err(BrokerError::SessionEnded);
         }
-        let size = recipient.max_in_flight();
+        let prefetch = recipient.prefetch();
         let channel = channels.of(id).await?;
-        let prefetch = size.saturating_mul(HELD_PER_ATTEMPT);
         let source = channel.consume(&session.names().webhook(id), prefetch).await?;
-        Ok(Self { recipient, source, size })
+        Ok(Self { recipient, source, prefetch })
     }
 
     /// Takes nothing more.
@@ -73,7 +69,7 @@ impl Lane {
         if self.recipient.stop.is_cancelled() {
             return Poll::Ready(Signal::Stopped);
         }
-        if self.recipient.max_in_flight() != self.size {
+        if self.recipient.prefetch() != self.prefetch {
             return Poll::Ready(Signal::Resized);
         }
         self.source.poll_next(context).map(|received| received.map_or(Signal::Dead, Signal::Message))

@@ -3,15 +3,18 @@
 //! A delivery is acknowledged only after the attempt's consequence is safe in the broker: its retry,
 //! and its journal entry. A crash between any two lines repeats the attempt and never loses it.
 
+mod admission;
 mod channels;
+mod circuit_breaker;
 mod delivery;
-mod gate;
 mod lane;
 mod lanes;
 mod letter;
 mod metrics;
 mod opener;
+mod outage;
 mod pace;
+mod permits;
 mod recipient;
 mod rounds;
 mod suspects;
@@ -26,12 +29,15 @@ use posthorn_domain::{
     address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy, status::Status, told::told,
 };
 use posthorn_store::Update;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use permits::Shares;
+
 use delivery::Line;
-use gate::Gate;
 use lanes::Lanes;
+use outage::Outage;
+use permits::Permits;
 use recipient::Recipient;
 use targets::Targets;
 use unsettled::Unsettled;
@@ -53,6 +59,8 @@ pub struct Settings {
     pub channels: usize,
     /// The most attempts at a time, over all webhooks.
     pub most_in_flight: usize,
+    /// How many of them a company and a receiving host may have.
+    pub shares: Shares,
     /// The most idle connections kept for each company and receiving host.
     pub idle_connections: usize,
 }
@@ -72,9 +80,9 @@ pub enum DispatcherError {
 pub(crate) struct Dispatcher {
     retry: RetryPolicy,
     receivers: Receivers,
-    attempts: Semaphore,
+    permits: Permits,
     deliveries: TaskTracker,
-    gate: Gate,
+    outage: Outage,
     unsettled: Unsettled,
     consuming: Status,
 }
@@ -99,9 +107,9 @@ pub async fn run(
             settings.idle_connections,
         )?,
         retry: settings.retry,
-        attempts: Semaphore::new(settings.most_in_flight),
+        permits: Permits::new(settings.most_in_flight, settings.shares),
         deliveries: TaskTracker::new(),
-        gate: Gate::default(),
+        outage: Outage::default(),
         unsettled: Unsettled::default(),
         consuming,
     });
@@ -170,7 +178,8 @@ async fn serve(
             () = halt.cancelled() => Ok(()),
         }
     };
-    let (rounds, suspects, following) = tokio::join!(rounds, suspects, following);
+    let probing = halt.run_until_cancelled(dispatcher.outage.probe(&dispatcher.receivers, &line.recipients));
+    let (rounds, suspects, following, _) = tokio::join!(rounds, suspects, following, probing);
     lanes.stop().await;
     if stop.is_cancelled() {
         dispatcher.deliveries.close();

@@ -9,6 +9,7 @@ use metrics::{
 };
 use posthorn_attempt::Answer;
 use posthorn_domain::{
+    breaker::State,
     outcome::{Outcome, UnreachableClass},
     retry::Step,
 };
@@ -18,6 +19,10 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::register);
 
 struct Metrics {
     in_flight: Gauge,
+    /// In the order of [`Wait`].
+    waiting: [Gauge; Wait::ALL.len()],
+    breakers_open: Gauge,
+    breakers_half_open: Gauge,
     attempts: Attempts,
     attempt_duration: Histogram,
     connections: Counter,
@@ -66,9 +71,14 @@ pub(crate) fn describe() {
         "Deliveries that went to their webhooks' queues since they could not be attempted at once"
     );
     describe_gauge!("posthorn_in_flight", "Attempts that run now");
+    describe_gauge!("posthorn_attempts_waiting", "Deliveries in hand that wait for their attempt, by reason");
+    describe_gauge!(
+        "posthorn_circuit_breakers",
+        "Webhooks whose circuit breaker is not closed: open while it pauses, half_open while one probes"
+    );
     describe_gauge!(
         "posthorn_outage",
-        "1 while attempts pause since most webhooks turned unreachable at once"
+        "1 while attempts at hosts that turned unreachable pause, since our own network seems to be down"
     );
     describe_counter!(
         "posthorn_unreadable_secrets_total",
@@ -82,6 +92,9 @@ impl Metrics {
         let deliveries = |outcome| counter!("posthorn_deliveries_total", "outcome" => outcome);
         Self {
             in_flight: gauge!("posthorn_in_flight"),
+            waiting: Wait::ALL.map(|wait| gauge!("posthorn_attempts_waiting", "reason" => wait.label())),
+            breakers_open: gauge!("posthorn_circuit_breakers", "state" => "open"),
+            breakers_half_open: gauge!("posthorn_circuit_breakers", "state" => "half_open"),
             attempts: Attempts::register(),
             attempt_duration: histogram!("posthorn_attempt_duration_seconds"),
             connections: counter!("posthorn_connections_total"),
@@ -119,6 +132,61 @@ impl Attempts {
             Outcome::Interrupted => &self.interrupted,
             Outcome::Unreachable { class, .. } => &self.unreachable[*class as usize],
         }
+    }
+}
+
+/// For what a delivery in hand waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Its webhook has as many attempts in flight as it wants.
+    MaxInFlight,
+    /// Its webhook's circuit breaker is open.
+    CircuitBreaker,
+    /// An outage of ours.
+    Outage,
+    /// Its company's, its host's or the process's attempts are taken.
+    Permit,
+}
+
+impl Wait {
+    const ALL: [Self; 4] = [Self::MaxInFlight, Self::CircuitBreaker, Self::Outage, Self::Permit];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::MaxInFlight => "max_in_flight",
+            Self::CircuitBreaker => "circuit_breaker",
+            Self::Outage => "outage",
+            Self::Permit => "permit",
+        }
+    }
+}
+
+/// Counts a delivery as waiting until it is dropped.
+pub(crate) struct Waiting(Wait);
+
+pub(crate) fn waiting(wait: Wait) -> Waiting {
+    METRICS.waiting[wait as usize].increment(1);
+    Waiting(wait)
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        METRICS.waiting[self.0 as usize].decrement(1);
+    }
+}
+
+/// A webhook's circuit breaker was in one state and is in another.
+pub(crate) fn breaker(was: State, is: State) {
+    let gauge = |state| match state {
+        State::Closed => None,
+        State::Open { .. } => Some(&METRICS.breakers_open),
+        State::HalfOpen { .. } => Some(&METRICS.breakers_half_open),
+    };
+    if let Some(gauge) = gauge(was) {
+        gauge.decrement(1);
+    }
+    if let Some(gauge) = gauge(is) {
+        gauge.increment(1);
     }
 }
 

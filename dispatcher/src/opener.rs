@@ -38,7 +38,7 @@ impl Opener {
         self.open_later(dead.recipient, FIRST_PAUSE);
     }
 
-    /// Opens a lane anew whose webhook wants another number of attempts at a time.
+    /// Opens a lane anew that is to hold another number of deliveries.
     pub(crate) fn resize(self: &Arc<Self>, lane: Lane) {
         let opener = self.clone();
         self.tasks.spawn(async move {

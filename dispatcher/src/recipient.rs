@@ -11,11 +11,15 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 use posthorn_attempt::Target;
-use posthorn_domain::id::WebhookId;
+use posthorn_domain::{breaker::Told, id::WebhookId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::pace::Pace;
+use crate::{
+    circuit_breaker::{CircuitBreaker, Probe},
+    metrics,
+    pace::Pace,
+};
 
 /// The right to make an attempt at this webhook.
 pub(crate) type Turn = OwnedSemaphorePermit;
@@ -36,6 +40,7 @@ pub(crate) struct Recipient {
     /// How many places are taken.
     places: AtomicU32,
     pace: Mutex<Pace>,
+    pub(crate) breaker: Arc<CircuitBreaker>,
     /// The webhook is paused, disabled or deleted, or the session is over: no attempt begins.
     pub(crate) stop: CancellationToken,
 }
@@ -48,6 +53,7 @@ impl Recipient {
             changed: AtomicWaker::new(),
             places: AtomicU32::new(0),
             pace: Mutex::new(Pace::new(Instant::now())),
+            breaker: Arc::default(),
             stop,
         }
     }
@@ -66,14 +72,24 @@ impl Recipient {
         self.target().max_in_flight
     }
 
-    /// The webhook has changed.
+    /// How many deliveries of the webhook's queue are held. Behind an open circuit breaker only the one
+    /// that probes next: the others stay in the queue.
+    pub(crate) fn prefetch(&self) -> u16 {
+        match self.breaker.is_closed() {
+            true => self.max_in_flight().saturating_mul(HELD_PER_ATTEMPT),
+            false => 1,
+        }
+    }
+
+    /// The webhook has changed. It may be another receiver now, so its circuit breaker closes.
     pub(crate) fn update(&self, target: Arc<Target>) {
         let is_resized = target.max_in_flight != self.max_in_flight();
         *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target.clone();
+        self.breaker.reset();
         if is_resized {
             *self.turns() = turns(&target);
-            self.changed.wake();
         }
+        self.changed.wake();
     }
 
     /// The webhook is paused, disabled or deleted.
@@ -82,16 +98,28 @@ impl Recipient {
         self.changed.wake();
     }
 
-    /// Waits for a turn; `None` if no attempt is to begin.
-    pub(crate) async fn turn(&self) -> Option<Turn> {
-        let turns = self.turns().clone();
-        let turn = self.stop.run_until_cancelled(turns.acquire_owned()).await?;
-        Some(turn.expect("the semaphore is never closed"))
+    /// Waits for a turn, behind the circuit breaker unless it is for the canary.
+    pub(crate) async fn turn(&self, is_canary: bool) -> (Option<Probe>, Turn) {
+        loop {
+            let probe = if is_canary { None } else { self.breaker.pass().await };
+            let turns = self.turns().clone();
+            let turn = match turns.clone().try_acquire_owned() {
+                Ok(turn) => turn,
+                Err(_) => {
+                    let _waiting = metrics::waiting(metrics::Wait::MaxInFlight);
+                    turns.acquire_owned().await.expect("the semaphore is never closed")
+                }
+            };
+            // It may have opened meanwhile.
+            if is_canary || probe.is_some() || self.breaker.is_closed() {
+                return (probe, turn);
+            }
+        }
     }
 
     /// A place, if a turn is likely to come soon: the receiver keeps pace, and not too many wait.
     pub(crate) fn place(self: &Arc<Self>, now: Instant) -> Option<Place> {
-        if self.stop.is_cancelled() || !self.pace().is_kept(now) {
+        if self.stop.is_cancelled() || !self.pace().is_kept(now) || !self.breaker.is_closed() {
             return None;
         }
         let most = self.max_in_flight().saturating_mul(HELD_PER_ATTEMPT).into();
@@ -104,8 +132,19 @@ impl Recipient {
         self.pace().begin(now);
     }
 
-    pub(crate) fn end_attempt(&self, took: Duration, now: Instant) {
+    pub(crate) fn end_attempt(&self, probe: Option<Probe>, told: Told, took: Duration, now: Instant) {
         self.pace().end(took, now);
+        if let Some(is_closed) = self.breaker.ended(probe, told) {
+            self.changed.wake();
+            let id = self.id();
+            match is_closed {
+                true => tracing::info!(webhook.id = %id, "the circuit breaker of a webhook has closed"),
+                false => tracing::warn!(
+                    webhook.id = %id,
+                    "the circuit breaker of a webhook has opened: it is tried once at a time until it answers"
+                ),
+            }
+        }
     }
 
     fn turns(&self) -> MutexGuard<'_, Arc<Semaphore>> {
@@ -136,6 +175,12 @@ impl Recipients {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
+    /// All webhooks.
+    pub(crate) fn targets(&self) -> Vec<Arc<Target>> {
+        let recipients = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        recipients.values().map(|recipient| recipient.target()).collect()
+    }
+
     pub(crate) fn insert(&self, id: WebhookId, recipient: Arc<Recipient>) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id, recipient);
     }
@@ -151,6 +196,7 @@ mod tests {
         address::AddressPolicy,
         keyring::{KeyRing, entry},
         signature::Secret,
+        tenant::Tenant,
         webhook::{DisablePolicy, LiveSecret, State, Webhook},
     };
     use uuid::Uuid;
@@ -165,7 +211,7 @@ mod tests {
             id,
             url: "https://example.com".to_owned(),
             rules: Vec::new(),
-            tenant: Default::default(),
+            tenant: Tenant::Installation,
             state: State::Enabled,
             epoch: 1,
             timeout: Duration::from_secs(1),

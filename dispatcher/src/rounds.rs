@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     delivery::{Delivery, Held, Line, Waits},
     letter::Letter,
+    recipient::{Place, Recipient},
     unsettled::Key,
 };
 
@@ -132,7 +133,8 @@ impl Line {
                 published_at: event.published_at,
                 received_at: Some(event.received_at),
                 trace: event.trace,
-                ..DeliveryHeaders::default()
+                // A canary brings its own.
+                ..message.headers.clone()
             };
             for id in event.webhook_ids {
                 let place = places.split(1).expect("there is one for each delivery");
@@ -146,7 +148,15 @@ impl Line {
     /// Starts a delivery of a round, which came back `returns` times.
     fn start_part(self: &Arc<Self>, id: WebhookId, delivery: Delivery, returns: u32, now: Instant) {
         let recipient = self.recipients.get(id).filter(|_| returns < MOST_RETURNS);
-        match recipient.map(|recipient| (recipient.place(now), recipient)) {
+        if let Some(recipient) =
+            recipient.as_ref().filter(|one| delivery.headers.is_canary && !one.breaker.is_closed())
+        {
+            if let Held::Part(part) = &delivery.held {
+                part.takes_long();
+            }
+            return self.start(recipient.clone(), delivery, Waits::AsCanary);
+        }
+        match recipient.map(|recipient| (self.place(&recipient, now), recipient)) {
             Some((Some(place), recipient)) => {
                 self.start(recipient, delivery, Waits::Briefly { _place: place })
             }
@@ -156,6 +166,11 @@ impl Line {
             }
             _ => self.start_setting_aside(id, delivery),
         }
+    }
+
+    /// A place, unless the delivery would have to wait for the end of an outage.
+    fn place(&self, recipient: &Arc<Recipient>, now: Instant) -> Option<Place> {
+        recipient.place(now).filter(|_| !self.is_held(recipient))
     }
 }
 

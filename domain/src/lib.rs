@@ -4,6 +4,7 @@
 //! and chance come in as arguments; there is no runtime, no broker, no database, no clock.
 
 pub mod address;
+pub mod breaker;
 pub mod event;
 pub mod event_type;
 pub mod explain;

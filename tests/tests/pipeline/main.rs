@@ -15,6 +15,7 @@ mod listening;
 mod monitoring;
 mod notifications;
 mod odd_properties;
+mod our_outage;
 mod publishing;
 mod quarantine;
 mod recording;
