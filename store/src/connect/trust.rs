@@ -124,6 +124,7 @@ fn in_words(error: Error, problem: &str) -> Error {
     let problem = match error {
         Error::InvalidCertificate(
             CertificateError::UnknownIssuer
+            | CertificateError::Other(_) // such as: it says that it is an authority itself
             | CertificateError::NotValidForName
             | CertificateError::NotValidForNameContext { .. },
         ) => problem.to_owned(),

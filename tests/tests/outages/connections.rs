@@ -5,6 +5,8 @@ use serde_json::json;
 
 /// Who comes in only with TLS, and who only without.
 const USERS: &str = "CREATE ROLE only_tls SUPERUSER LOGIN; CREATE ROLE only_plain SUPERUSER LOGIN";
+const OWN_CERTIFICATE: &str = "ALTER SYSTEM SET ssl_cert_file = 'CERTIFICATES/own.crt'";
+const OWN_KEY: &str = "ALTER SYSTEM SET ssl_key_file = 'CERTIFICATES/own.key'";
 
 #[tokio::test]
 async fn sslmode_means_what_it_means_to_libpq() {
@@ -41,6 +43,30 @@ async fn sslmode_means_what_it_means_to_libpq() {
     ] {
         lists_tokens(&mut app, &database.url(user, host, words), refusal).await;
     }
+}
+
+#[tokio::test]
+async fn a_server_that_signed_its_certificate_itself_can_be_trusted() {
+    let servers = Servers::of_connections().await;
+    let mut app = App::on(&servers, &[]).await;
+    let database = Urls::of(&servers, &app);
+    let folder = servers.setting("POSTHORN_TEST_CERTIFICATES");
+    for statement in [OWN_CERTIFICATE, OWN_KEY, "SELECT pg_reload_conf()"] {
+        app.database.script(&statement.replace("CERTIFICATES", &folder)).await;
+    }
+    let own = database.url(
+        "posthorn",
+        "localhost",
+        &format!("sslmode=verify-full&{}", database.certificate("own.crt")),
+    );
+    eventually("the server shows its own certificate", async || {
+        app.settings.insert("POSTHORN_DATABASE_URL".to_owned(), own.clone());
+        (app.run(&["token", "list", "--json"]).await.code == 0).then_some(())
+    })
+    .await;
+    let other = database.certificate("ca.crt");
+    let url = database.url("posthorn", "localhost", &format!("sslmode=verify-ca&{other}"));
+    lists_tokens(&mut app, &url, Some("not signed by an authority")).await;
 }
 
 #[tokio::test]
