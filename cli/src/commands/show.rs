@@ -69,19 +69,21 @@ pub(crate) fn table<'a>(rows: impl IntoIterator<Item = &'a Value>, columns: &[Co
     println!("{}", table.trim_fmt());
 }
 
-/// A value on one line, a time to the second.
+/// A value on one line.
 fn cell(column: &Column, value: &Value) -> String {
     let name = column.pointer.rsplit('/').next().unwrap_or_default();
-    let is_time = matches!(name, "at" | "since" | "until") || name.ends_with("_at");
-    let time = value.as_str().filter(|_| is_time).and_then(|text| text.parse::<Timestamp>().ok());
-    if let Some(time) = time {
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    }
-    let text = text(value).replace(['\n', '\t'], " ");
+    let text = text_of(name, value).replace(['\n', '\t'], " ");
     match text.char_indices().nth(LONGEST_CELL) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+
+/// The value of this name, a time to the second.
+fn text_of(name: &str, value: &Value) -> String {
+    let is_time = matches!(name, "at" | "since" | "until") || name.ends_with("_at");
+    let time = value.as_str().filter(|_| is_time).and_then(|text| text.parse::<Timestamp>().ok());
+    time.map_or_else(|| text(value), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// A line for each thing that there is to say, but those of these names.
@@ -89,7 +91,7 @@ pub(crate) fn sheet(object: &Value, but: &[&str]) {
     let said = object.as_object().into_iter().flatten();
     let said = said.filter(|(name, value)| !is_nothing(value) && !but.contains(&name.as_str()));
     for (name, value) in said {
-        println!("{:<18}{}", name.replace('_', " "), text(value));
+        println!("{:<18}{}", name.replace('_', " "), text_of(name, value));
     }
 }
 
