@@ -2,14 +2,23 @@
 # What tests of connections need besides a PostgreSQL: TLS, a socket, users that may come in only one
 # way, and a PgBouncer with session pooling before it. All of it in $dir.
 
+# Installs what is missing; several tests may want it at once.
+provide_connections() {
+    mkdir -p "$repository/.local"
+    (
+        flock 9
+        local packages=()
+        [[ -x /usr/sbin/pgbouncer ]] || packages+=(pgbouncer)
+        command -v openssl >/dev/null || packages+=(openssl)
+        ((${#packages[@]} == 0)) || apt_install "${packages[@]}"
+    ) 9>"$repository/.local/connections.lock"
+}
+
 # Starts PostgreSQL alone, with TLS as Debian's default cluster has it.
 connections_up() {
     choose_ports
     install_missing_packages given ''
-    local packages=()
-    [[ -x /usr/sbin/pgbouncer ]] || packages+=(pgbouncer)
-    command -v openssl >/dev/null || packages+=(openssl)
-    ((${#packages[@]} == 0)) || apt_install "${packages[@]}"
+    provide_connections
     local bin home
     bin=$(postgres_bin)
     if [[ ! -e $dir/postgres/data/PG_VERSION ]]; then
