@@ -29,6 +29,7 @@ pub mod reply;
 pub mod request;
 pub mod servers;
 pub mod signature;
+pub mod trapped;
 pub mod wait;
 pub mod webhook;
 
@@ -46,5 +47,6 @@ pub use records::{Attempt, RejectedEvent, StoredEvent};
 pub use reply::{Gate, Reply, Then, always, statuses};
 pub use request::Request;
 pub use servers::Servers;
+pub use trapped::{Expected, Trapped};
 pub use wait::{IN_FORCE, PATIENCE, eventually, eventually_is, within};
 pub use webhook::Webhook;

@@ -31,3 +31,4 @@ mod stopping;
 mod tidying;
 mod topology;
 mod tracing;
+mod traps;
