@@ -53,6 +53,15 @@ async fn a_name_with_none_but_forbidden_addresses_is_blocked_without_telling_the
 }
 
 #[tokio::test]
+async fn a_query_arrives_byte_for_byte() {
+    let app = App::create().await;
+    let receiver = Receiver::start(always(200)).await;
+    let path = "/a?q='x'&a=%2B+%zz";
+    is_delivered_to(&app, &receiver, &receiver.url(path)).await;
+    assert_eq!(receiver.requests()[0].path, path);
+}
+
+#[tokio::test]
 async fn forbidden_urls_are_refused_when_a_webhook_is_added() {
     let app = App::create().await;
     for (url, words) in [
