@@ -55,6 +55,8 @@ fn filled(path: &str, text: &str) -> String {
 #[tokio::test]
 async fn no_route_fails_on_any_text_in_any_parameter_or_field() {
     let app = App::create().await;
+    // It declares where events go.
+    let _router = app.start_role("router").await;
     let api = app.api().await;
     let admin = api.admin();
     let webhook = admin.add("http://127.0.0.1:9/", json!([{}])).await;

@@ -17,8 +17,10 @@ async fn an_event_published_over_http_reaches_its_webhooks() {
         "occurred_at": "2026-11-23T10:30:00.123+01:00", "data": { "n": 1.10, "text": "é" }
     });
     let answer = publisher.post("/v1/events", &event).await;
-    assert_eq!(answer.expect(202), json!({ "id": "evt-1" }));
+    let reference = "evt_1796fa7261c10226fc5bf949a074578f";
+    assert_eq!(answer.expect(202), json!({ "id": "evt-1", "ref": reference }));
     let request = receiver.receives(1).await.remove(0);
+    assert_eq!(request.header("webhook-id"), reference);
     assert!(request.is_signed_with(webhook["secret"].as_str().unwrap()));
     let expected = r#"{"id":"evt-1","type":"todo.created","timestamp":"2026-11-23T09:30:00.123Z","company_id":"c1","project_id":"p1","data":{"n":1.1,"text":"é"}}"#;
     assert_eq!(String::from_utf8(request.body).unwrap(), expected);
