@@ -1,10 +1,9 @@
 //! A broker that goes away again and again, and processes that do: what merely was in flight is blamed for
 //! nothing.
 
-use lapin::BasicProperties;
 use posthorn_tests::{
-    App, Gate, Receiver, Reply, Servers, always, event, eventually, eventually_is, ids, metrics,
-    webhook::Webhook,
+    App, Gate, Receiver, Reply, Servers, always, broker::identified, event, eventually, eventually_is, ids,
+    metrics, reference, webhook::Webhook,
 };
 use prost::Message;
 
@@ -62,8 +61,9 @@ async fn a_delivery_is_interrupted_only_after_it_came_back_alone() {
     let webhook = app.add_webhook(&receiver.url("/"), &["--timeout", "30s"]).await;
     let _others = (app.start_role("router").await, app.start_role("recorder").await);
     // As if it had been set aside.
-    let (deliveries, body) = (app.name("deliveries"), event("todo.created").encode_to_vec());
-    app.broker.publish(&deliveries, &webhook.id, BasicProperties::default(), &body).await;
+    let (deliveries, event) = (app.name("deliveries"), event("todo.created"));
+    let properties = identified(&reference(&event.company_id, &event.id));
+    app.broker.publish(&deliveries, &webhook.id, properties, &event.encode_to_vec()).await;
     kill_dispatchers(&app, &receiver, RETURNS).await;
     eventually_is("its webhook's queue", 1, async || waiting(&app, &webhook).await).await;
     assert_eq!(app.database.attempts(&webhook).await.len(), 0);
