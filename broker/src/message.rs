@@ -28,6 +28,7 @@ const ATTEMPT: &str = "posthorn-attempt";
 const EPOCH: &str = "posthorn-epoch";
 const RECEIVED_AT: &str = "posthorn-received-at";
 const CANARY: &str = "posthorn-canary";
+const FORGIVEN: &str = "posthorn-forgiven";
 const FIRST_ATTEMPT_AT: &str = "posthorn-first-attempt-at";
 /// The name under which RabbitMQ itself can note the time.
 const PUBLISHED_AT: &str = "timestamp_in_ms";
@@ -81,6 +82,8 @@ pub struct DeliveryHeaders {
     pub first_attempt_at: Option<Timestamp>,
     /// Whether it is its webhook's canary: it keeps to the retry schedule past an open circuit breaker.
     pub is_canary: bool,
+    /// How many attempts with this number were put down to our own network.
+    pub forgiven: u32,
     /// The parent of the attempts: the event's routing, or the producer's span.
     pub trace: Option<TraceContext>,
 }
@@ -137,6 +140,7 @@ impl DeliveryHeaders {
             received_at: time(table, RECEIVED_AT),
             first_attempt_at: time(table, FIRST_ATTEMPT_AT),
             is_canary: matches!(value(table, CANARY), Some(AMQPValue::Boolean(true))),
+            forgiven: number(table, FORGIVEN).unwrap_or_default(),
             trace: TraceContext::read(text(table, TRACEPARENT), text(table, TRACESTATE)),
         }
     }
@@ -155,6 +159,7 @@ impl DeliveryHeaders {
         put(RECEIVED_AT, self.received_at.map(millis));
         put(FIRST_ATTEMPT_AT, self.first_attempt_at.map(millis));
         put(CANARY, self.is_canary.then_some(AMQPValue::Boolean(true)));
+        put(FORGIVEN, Some(self.forgiven).filter(|times| *times > 0).map(AMQPValue::LongUInt));
         let text = |text: &str| AMQPValue::LongString(text.into());
         let trace = self.trace.as_ref();
         put(TRACEPARENT, trace.map(|trace| text(trace.traceparent())));
@@ -338,6 +343,7 @@ mod tests {
             received_at: Some("2026-11-23T09:30:00.123Z".parse().unwrap()),
             first_attempt_at: Some("2026-11-23T09:30:01Z".parse().unwrap()),
             is_canary: true,
+            forgiven: 2,
             trace: TraceContext::read(
                 Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
                 Some("rojo=1".into()),

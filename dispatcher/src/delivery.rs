@@ -331,7 +331,8 @@ impl Dispatcher {
                 let next = Position { attempt, ..position };
                 let headers = next.headers(target.epoch, delivery.headers.clone());
                 let is_canary = recipient.breaker.takes_canary(headers.is_canary);
-                Some((delay, DeliveryHeaders { is_canary, ..headers }))
+                let forgiven = if ours { headers.forgiven.saturating_add(1) } else { 0 };
+                Some((delay, DeliveryHeaders { is_canary, forgiven, ..headers }))
             }
             Step::GiveUp if delivery.headers.is_canary => {
                 recipient.breaker.canary_is_over();
@@ -434,7 +435,8 @@ fn told(answer: &Answer, ours: bool) -> Told {
 
 fn key(target: &Target, delivery: &Delivery, position: Position) -> Key {
     let Letter { event, digest, .. } = *delivery.letter;
-    Key { event, digest, webhook_id: target.id, epoch: target.epoch, attempt: position.attempt }
+    let (epoch, attempt, forgiven) = (target.epoch, position.attempt, delivery.headers.forgiven);
+    Key { event, digest, webhook_id: target.id, epoch, attempt, forgiven }
 }
 
 /// A retry of an earlier epoch starts afresh.

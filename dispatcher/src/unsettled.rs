@@ -32,6 +32,8 @@ pub(crate) struct Key {
     pub(crate) webhook_id: WebhookId,
     pub(crate) epoch: u32,
     pub(crate) attempt: u32,
+    /// An attempt that was put down to our network is made again under its number.
+    pub(crate) forgiven: u32,
 }
 
 /// What an attempt has come to, once it is known.
