@@ -7,7 +7,7 @@ use std::{io, time::Duration};
 
 use posthorn_domain::outcome::{Outcome, UnreachableClass};
 
-use crate::answer::shortened;
+use crate::{answer::shortened, mask::Masks};
 
 mod http2;
 mod tls;
@@ -24,6 +24,8 @@ const SHORTAGES: [i32; 6] =
 pub(crate) struct Failure {
     class: UnreachableClass,
     words: String,
+    /// What the receiver sent instead of an answer: how it begins.
+    quoted: Option<String>,
     pub(crate) repeat: Repeat,
     /// This machine is short of what a connection needs.
     pub(crate) is_local: bool,
@@ -42,7 +44,7 @@ pub(crate) enum Repeat {
 
 impl Failure {
     pub(crate) fn new(class: UnreachableClass, words: impl Into<String>) -> Self {
-        Self { class, words: words.into(), repeat: Repeat::Never, is_local: false }
+        Self { class, words: words.into(), quoted: None, repeat: Repeat::Never, is_local: false }
     }
 
     /// The same, where nothing of an answer has come.
@@ -61,8 +63,13 @@ impl Failure {
     }
 
     /// The outcome of an attempt that ends with it.
-    pub(crate) fn outcome(self) -> Outcome {
-        Outcome::Unreachable { class: self.class, error: shortened(self.words, LONGEST) }
+    pub(crate) fn outcome(self, masks: &Masks) -> Outcome {
+        let Self { class, words, quoted, .. } = self;
+        let error = match quoted {
+            Some(quoted) => format!("{words}: `{}`", masks.hide_in_cut(&quoted)),
+            None => words,
+        };
+        Outcome::Unreachable { class, error: shortened(error, LONGEST) }
     }
 
     /// No connection.
@@ -111,7 +118,8 @@ impl Failure {
 
     /// What came begins like this.
     pub(crate) fn not_http(beginning: &str) -> Self {
-        Self::new(UnreachableClass::InvalidReply, format!("it answers, but not with HTTP: `{beginning}`"))
+        let failure = Self::new(UnreachableClass::InvalidReply, "it answers, but not with HTTP");
+        Self { quoted: Some(beginning.to_owned()), ..failure }
     }
 
     pub(crate) fn long_head(most: usize) -> Self {
@@ -160,7 +168,11 @@ mod tests {
     #[test]
     fn words_are_bounded() {
         let failure = Failure::new(UnreachableClass::Tls, "é".repeat(70_000));
-        let (_, error) = failure.outcome().unreachable().map(|(class, error)| (class, error.len())).unwrap();
+        let (_, error) = failure
+            .outcome(&Masks::default())
+            .unreachable()
+            .map(|(class, error)| (class, error.len()))
+            .unwrap();
         assert!((1023..=1024).contains(&error), "{error}");
     }
 

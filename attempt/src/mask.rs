@@ -30,6 +30,19 @@ impl Masks {
             false => text,
         })
     }
+
+    /// The same of a text that was cut off: the beginning of a value at its end is hidden too.
+    pub(crate) fn hide_in_cut(&self, text: &str) -> String {
+        let text = self.hide(text.to_owned());
+        let is_begun = |length: &usize| {
+            let end = &text.as_bytes()[text.len() - length..];
+            self.0.iter().any(|hidden| hidden.as_bytes().starts_with(end))
+        };
+        match (SHORTEST..=text.len()).rev().find(is_begun) {
+            Some(length) => format!("{}{HIDDEN}", &text[..text.len() - length]),
+            None => text,
+        }
+    }
 }
 
 /// Values hold visible ASCII only.
@@ -49,5 +62,8 @@ mod tests {
         assert_eq!(hide("token=tok-123456"), "token=[hidden]");
         assert_eq!(hide(r#"{"x": "say \"hello\" \\o"}"#), r#"{"x": "[hidden]"}"#);
         assert_eq!(hide("abc, or Bearer"), "abc, or Bearer");
+        assert_eq!(masks.hide_in_cut("é tok-123456, then tok-12"), "é [hidden], then [hidden]");
+        assert_eq!(masks.hide_in_cut("to"), "to");
+        assert_eq!(Masks::default().hide_in_cut("tok-12"), "tok-12");
     }
 }

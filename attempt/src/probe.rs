@@ -6,6 +6,7 @@ use posthorn_domain::outage::Reach;
 use tokio::time::timeout;
 
 use crate::{
+    mask::Masks,
     progress::Progress,
     receivers::Receivers,
     target::{Endpoint, Target},
@@ -24,7 +25,7 @@ impl Receivers {
             Ok(_) => Reach::Reached,
             Err(failure) => {
                 let is_local = failure.is_local;
-                Reach::of(&failure.outcome(), progress.link(), is_local)
+                Reach::of(&failure.outcome(&Masks::default()), progress.link(), is_local)
             }
         }
     }

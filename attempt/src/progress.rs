@@ -74,6 +74,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mask::Masks;
 
     #[test]
     fn phases_do_not_overlap() {
@@ -89,7 +90,11 @@ mod tests {
     fn a_deadline_names_what_was_waited_for() {
         let at = |stage| {
             let failure = Progress { stage, ..Progress::default() }.timed_out(Duration::from_secs(2));
-            failure.outcome().unreachable().map(|(class, words)| (class, words.to_owned())).unwrap()
+            failure
+                .outcome(&Masks::default())
+                .unreachable()
+                .map(|(class, words)| (class, words.to_owned()))
+                .unwrap()
         };
         assert_eq!(at(Stage::Address).0, UnreachableClass::Dns);
         assert_eq!(at(Stage::Answer), (UnreachableClass::Timeout, "no answer within 2 s".to_owned()));

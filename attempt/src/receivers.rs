@@ -87,7 +87,7 @@ impl Receivers {
             }
             Err(failure) => {
                 let is_local = failure.is_local;
-                told(failure.outcome(), is_local)
+                told(failure.outcome(&target.masks), is_local)
             }
         }
     }

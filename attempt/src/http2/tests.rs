@@ -17,7 +17,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::*;
-use crate::{failure::Repeat, request::Request, target::Target};
+use crate::{failure::Repeat, mask::Masks, request::Request, target::Target};
 
 /// Status, headers and body.
 type Whole = (u16, Vec<(String, String)>, Vec<u8>);
@@ -48,7 +48,7 @@ async fn connected(drivers: &Drivers) -> (Arc<Shared>, Receiver) {
     let (ours, theirs) = duplex(1 << 20);
     let dialled = Dialled { stream: Box::new(ours), address: [127, 0, 0, 1].into(), is_http2: true };
     let (shared, receiver) = tokio::join!(drivers.start(dialled), server::handshake(theirs));
-    (shared.map_err(|failure| failure.outcome()).unwrap(), receiver.unwrap())
+    (shared.map_err(|failure| failure.outcome(&Masks::default())).unwrap(), receiver.unwrap())
 }
 
 /// What an attempt on it comes to.
@@ -86,7 +86,7 @@ async fn linger(mut receiver: Receiver) {
 fn ended(answer: Result<Whole, Failure>) -> (UnreachableClass, Repeat) {
     let failure = answer.expect_err("there is no answer");
     let repeat = failure.repeat;
-    (failure.outcome().unreachable().unwrap().0, repeat)
+    (failure.outcome(&Masks::default()).unreachable().unwrap().0, repeat)
 }
 
 #[tokio::test]

@@ -253,6 +253,10 @@ async fn what_a_receiver_echoes_of_its_own_headers_is_hidden() {
     let answer = beside(attempt(&receivers, &target), answer_first(&listener, echo, true)).await;
     assert_eq!(answer.body, "not [hidden]");
     assert_eq!(answer.headers[0], ("x-echo".to_owned(), "[hidden]".to_owned()));
+    let echo = b"Authorization: Bearer hush-hush\r\n";
+    let answer = beside(attempt(&receivers, &target), answer_first(&listener, echo, true)).await;
+    let (_, words) = answer.outcome.unreachable().unwrap();
+    assert_eq!(words, "it answers, but not with HTTP: `Authorization: [hidden]`");
 }
 
 #[tokio::test]
