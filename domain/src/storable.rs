@@ -1,4 +1,4 @@
-//! What PostgreSQL can keep of a JSON text: no NUL, no half of a surrogate pair, no endless number.
+//! What PostgreSQL can keep of a JSON text: no NUL, no half of a surrogate pair, no endless number or depth.
 //!
 //! Judged by what the text means, not by how it is escaped: `"C:\\u0000"` holds no NUL. serde_json passes
 //! over such texts as long as nobody reads them, and the database refuses them later, without a place.
@@ -7,6 +7,10 @@ use crate::problem::{Problem, Problems, below};
 
 /// The most problems that are told of a text.
 const MOST_PROBLEMS: usize = 20;
+/// How deep values lie inside each other at most: PostgreSQL reads JSON by recursion.
+const DEEPEST: usize = 200;
+/// The most characters of a field's name that a pointer shows.
+const LONGEST_NAME: usize = 300;
 /// The most characters of a number, and its largest exponent.
 const LONGEST_NUMBER: usize = 1000;
 const LARGEST_EXPONENT: u32 = 10_000;
@@ -18,7 +22,7 @@ pub fn problems(json: &str) -> Vec<Problem> {
     walk.problems.0
 }
 
-/// A walk through a JSON text that calls itself nowhere: values may be a million deep.
+/// A walk through a JSON text that calls itself nowhere.
 struct Walk<'j> {
     json: &'j str,
     at: usize,
@@ -43,6 +47,7 @@ impl Walk<'_> {
         match byte {
             b'"' => return self.text(),
             b'-' | b'0'..=b'9' => return self.number(),
+            b'{' | b'[' if self.inside.len() == DEEPEST => return self.too_deep(),
             b'{' => self.inside.push(Inside::Object),
             b'[' => self.inside.push(Inside::Array(0)),
             b'}' | b']' => drop(self.inside.pop()),
@@ -57,6 +62,14 @@ impl Walk<'_> {
         true
     }
 
+    /// What lies deeper is not looked at.
+    fn too_deep(&mut self) -> bool {
+        let message = format!("at most {DEEPEST} levels are allowed");
+        let (pointer, found) = (self.pointer(), &self.json[self.at..=self.at]);
+        self.problems.add(&pointer, "too_deep", found, message);
+        false
+    }
+
     fn text(&mut self) -> bool {
         let start = self.at + 1;
         let Some(length) = length_of_text(&self.json.as_bytes()[start..]) else { return false };
@@ -66,6 +79,7 @@ impl Walk<'_> {
         if let Some(Inside::Object) = self.inside.last() {
             let name =
                 serde_json::from_str(&self.json[start - 1..self.at]).unwrap_or_else(|_| shown(written));
+            let name = cut_short(name);
             self.inside.pop();
             self.inside.push(Inside::Field(name));
         }
@@ -147,6 +161,14 @@ fn unit(digits: &str) -> Option<u32> {
     u32::from_str_radix(digits.get(..4)?, 16).ok()
 }
 
+/// A name as pointers show it: each problem repeats those around it.
+fn cut_short(name: String) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name,
+    }
+}
+
 /// A name that cannot be read, with what stands for no character replaced.
 fn shown(written: &str) -> String {
     crate::pattern::unescaped(written)
@@ -195,7 +217,10 @@ mod tests {
     #[test]
     fn depth_and_many_faults_are_bounded() {
         let deep = format!("{}\"\\u0000\"{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(places(&deep).len(), 1);
+        let told = problems(&deep);
+        assert_eq!((told.len(), told[0].code), (1, "too_deep"));
+        let long = format!("{{\"{}\": \"\\u0000\"}}", "x".repeat(100_000));
+        assert!(problems(&long)[0].pointer.len() < 400);
         let many = format!("[{}0]", "\"\\u0000\",".repeat(1000));
         assert_eq!(places(&many).len(), MOST_PROBLEMS);
     }
