@@ -10,6 +10,7 @@
 pub mod api;
 pub mod app;
 pub mod broker;
+pub mod cable;
 pub mod cleanup;
 pub mod command;
 mod conversation;
@@ -35,6 +36,7 @@ pub mod webhook;
 
 pub use api::{Api, Client};
 pub use app::{App, Roles};
+pub use cable::Cable;
 pub use event::{event, ids, reference, struct_event};
 pub use ledger::{Ledger, Verdict};
 pub use load::Load;

@@ -2,8 +2,8 @@
 //! nothing.
 
 use posthorn_tests::{
-    App, Gate, Receiver, Reply, Servers, always, broker::identified, event, eventually, eventually_is, ids,
-    metrics, reference, webhook::Webhook,
+    App, Cable, Gate, Receiver, Reply, Servers, always, broker::identified, event, eventually, eventually_is,
+    ids, metrics, reference, webhook::Webhook,
 };
 use prost::Message;
 
@@ -13,7 +13,7 @@ const EVENTS: usize = 500;
 #[tokio::test]
 async fn events_in_flight_while_the_broker_flaps_are_not_blamed() {
     let servers = Servers::private().await;
-    let app = App::on(&servers, &[]).await;
+    let mut app = App::on(&servers, &[]).await;
     let receiver = Receiver::start(always(200)).await;
     app.add_webhook(&receiver.url("/"), &[]).await;
     app.start_role("router").await.stop().await;
@@ -22,14 +22,21 @@ async fn events_in_flight_while_the_broker_flaps_are_not_blamed() {
     servers.control(&["set_vm_memory_high_watermark", "absolute", "1MB"]).await;
 
     // It takes all of them and can publish nothing.
+    let broker = app.settings["POSTHORN_AMQP_URL"].clone();
+    let address =
+        broker.split(['@', '/']).find_map(|part| part.parse().ok()).expect("the URL has an address");
+    let cable = Cable::to(address).await;
+    let through = broker.replace(&address.to_string(), &cable.address().to_string());
+    app.settings.insert("POSTHORN_AMQP_URL".to_owned(), through);
     let mut router = app.spawn(&["router"]);
+    app.settings.insert("POSTHORN_AMQP_URL".to_owned(), broker);
     for flap in 1..=FLAPS {
         eventually("all are in flight, or wait among the suspects", async || {
             let queue = app.broker.queue(&app.name("router")).await?;
             (queue.ready == 0 && queue.consumers == 1).then_some(())
         })
         .await;
-        servers.control(&["close_all_connections", "flap"]).await;
+        cable.cut();
         eventually("the session is lost", async || {
             let counted = metrics::parse(&router.page("/metrics").await.1);
             (counted["posthorn_broker_sessions_lost_total"] >= flap as f64).then_some(())
