@@ -1,6 +1,12 @@
 //! A cable to a server: a TCP proxy that can be cut.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
 use tokio::{
     io::copy_bidirectional,
@@ -13,6 +19,7 @@ use tokio::{
 pub struct Cable {
     address: SocketAddr,
     cuts: watch::Sender<u64>,
+    open: Arc<AtomicUsize>,
     _proxy: JoinSet<()>,
 }
 
@@ -21,15 +28,20 @@ impl Cable {
     pub async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
-        let cuts = watch::Sender::new(0);
+        let (cuts, open) = (watch::Sender::new(0), Arc::default());
         let mut proxy = JoinSet::new();
-        proxy.spawn(forward(listener, server, cuts.subscribe()));
-        Self { address, cuts, _proxy: proxy }
+        proxy.spawn(forward(listener, server, cuts.subscribe(), Arc::clone(&open)));
+        Self { address, cuts, open, _proxy: proxy }
     }
 
     /// Where to connect.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections it carries.
+    pub fn open(&self) -> usize {
+        self.open.load(SeqCst)
     }
 
     /// Ends all connections. New ones are forwarded.
@@ -38,17 +50,24 @@ impl Cable {
     }
 }
 
-async fn forward(listener: TcpListener, server: SocketAddr, cuts: watch::Receiver<u64>) {
+async fn forward(
+    listener: TcpListener,
+    server: SocketAddr,
+    cuts: watch::Receiver<u64>,
+    open: Arc<AtomicUsize>,
+) {
     let mut connections = JoinSet::new();
     while let Ok((mut client, _)) = listener.accept().await {
-        let mut cuts = cuts.clone();
+        let (mut cuts, open) = (cuts.clone(), open.clone());
         cuts.mark_unchanged();
         connections.spawn(async move {
             let Ok(mut server) = TcpStream::connect(server).await else { return };
+            open.fetch_add(1, SeqCst);
             tokio::select! {
                 _ = copy_bidirectional(&mut client, &mut server) => {}
                 _ = cuts.changed() => {}
             }
+            open.fetch_sub(1, SeqCst);
         });
         while connections.try_join_next().is_some() {}
     }

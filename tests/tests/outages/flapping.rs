@@ -33,10 +33,11 @@ async fn events_in_flight_while_the_broker_flaps_are_not_blamed() {
     for flap in 1..=FLAPS {
         eventually("all are in flight, or wait among the suspects", async || {
             let queue = app.broker.queue(&app.name("router")).await?;
-            (queue.ready == 0 && queue.consumers == 1).then_some(())
+            (cable.open() >= 2 && queue.ready == 0 && queue.consumers == 1).then_some(())
         })
         .await;
         cable.cut();
+        eventually_is("connections", 0, async || cable.open()).await;
         eventually("the session is lost", async || {
             let counted = metrics::parse(&router.page("/metrics").await.1);
             (counted["posthorn_broker_sessions_lost_total"] >= flap as f64).then_some(())
