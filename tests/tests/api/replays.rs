@@ -215,3 +215,18 @@ async fn all_that_is_wrong_with_a_replay_is_told_at_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_replay_that_fails_for_another_reason_than_the_webhooks_absence_is_no_404() {
+    let app = App::create().await;
+    let api = app.api().await;
+    let admin = api.admin();
+    let webhook = admin.add("http://127.0.0.1:9/", json!([{}])).await;
+    let begun = replay(&admin, &webhook, "missed", true).await;
+    let path = format!("/v1/replays/{}", text(&begun, "id"));
+
+    app.database.execute("ALTER TABLE webhooks RENAME TO out_of_reach", &[]).await;
+    admin.get(&path).await.problem(503, "unavailable");
+    app.database.execute("ALTER TABLE out_of_reach RENAME TO webhooks", &[]).await;
+    admin.get(&path).await.expect(200);
+}
