@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use posthorn_domain::{event::Event, id::EventRef, rule::Rule, told::told, webhook::State};
+use posthorn_domain::{event::Event, id::EventRef, pattern::Steps, rule::Rule, told::told, webhook::State};
 use posthorn_store::{Candidate, Progress, ReplayRecord, StoreError, Version, WebhookRecord};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -80,7 +80,7 @@ async fn step(api: &Api, replay: &ReplayRecord) -> Result<Progress, Problem> {
     let versions = api.store.versions(asked.webhook_id, asked.since, asked.until).await?;
     let candidates = api.store.candidates(replay, MOST_EXAMINED).await?;
     let is_end = (candidates.len() as i64) < MOST_EXAMINED;
-    let (chosen, examined) = choose(replay, &versions, &candidates, room);
+    let (chosen, examined) = choose(replay, &versions, &candidates, room, api.settings.most_match_steps);
     let is_all = examined == candidates.len();
     if !asked.dry_run {
         try_join_all(chosen.iter().map(|candidate| publish(api, &webhook, candidate))).await?;
@@ -112,16 +112,23 @@ async fn room(api: &Api, webhook: &WebhookRecord) -> usize {
 }
 
 /// Chooses from the candidates, in order, as many as there is room for, and tells how many it has looked
-/// at.
+/// at: fewer than there are also if matching them takes long.
 fn choose<'a>(
     replay: &ReplayRecord,
     versions: &[Version],
     candidates: &'a [Candidate],
     room: usize,
+    most_steps: u64,
 ) -> (Vec<&'a Candidate>, usize) {
-    let mut chosen = Vec::new();
+    let (mut chosen, mut spent) = (Vec::new(), 0);
     for (place, candidate) in candidates.iter().enumerate() {
-        if is_wanted(replay, versions, candidate) {
+        if spent >= most_steps {
+            return (chosen, place);
+        }
+        let steps = Steps::new(most_steps);
+        let is_wanted = is_wanted(replay, versions, candidate, &steps);
+        spent += steps.spent();
+        if is_wanted {
             if chosen.len() == room {
                 return (chosen, place);
             }
@@ -131,7 +138,7 @@ fn choose<'a>(
     (chosen, candidates.len())
 }
 
-fn is_wanted(replay: &ReplayRecord, versions: &[Version], candidate: &Candidate) -> bool {
+fn is_wanted(replay: &ReplayRecord, versions: &[Version], candidate: &Candidate, steps: &Steps) -> bool {
     let asked = &replay.asked;
     let types = asked.event_types.as_ref();
     if types.is_some_and(|types| !types.iter().any(|pattern| pattern.matches(&candidate.event_type))) {
@@ -143,21 +150,25 @@ fn is_wanted(replay: &ReplayRecord, versions: &[Version], candidate: &Candidate)
     let has_failed = matches!(candidate.last_step.as_deref(), Some("fail" | "disable"));
     match asked.which.as_str() {
         "failed" => candidate.is_routed && has_failed,
-        "missed" => is_missed(versions, candidate),
-        _ => candidate.is_routed || is_missed(versions, candidate),
+        "missed" => is_missed(versions, candidate, steps),
+        _ => candidate.is_routed || is_missed(versions, candidate, steps),
     }
 }
 
-/// Whether the event matched while the webhook was paused or disabled.
-fn is_missed(versions: &[Version], candidate: &Candidate) -> bool {
+/// Whether the event matched while the webhook was paused or disabled. One that costs too much to match
+/// would not have been routed.
+fn is_missed(versions: &[Version], candidate: &Candidate, steps: &Steps) -> bool {
     let at = candidate.place.at;
     let then =
         versions.iter().find(|version| version.since <= at && version.until.is_none_or(|until| at < until));
     let was_off = |version: &&Version| matches!(version.state, State::Paused | State::Disabled);
     let Some(version) = then.filter(was_off).filter(|_| !candidate.is_routed) else { return false };
     let Some(message) = &candidate.message else { return false };
-    Event::decode(message, usize::MAX)
-        .is_ok_and(|event| version.rules.iter().any(|rule: &Rule| rule.matches(&event, at)))
+    let Ok(event) = Event::decode(message, usize::MAX) else { return false };
+    Rule::any_matches(&version.rules, &event, at, steps).unwrap_or_else(|costly| {
+        tracing::warn!(event.r#ref = %event.event_ref(), "a replay leaves an event out: {costly}");
+        false
+    })
 }
 
 async fn publish(api: &Api, webhook: &WebhookRecord, candidate: &Candidate) -> Result<(), Problem> {
@@ -170,7 +181,7 @@ async fn publish(api: &Api, webhook: &WebhookRecord, candidate: &Candidate) -> R
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use posthorn_domain::{id::WebhookId, rule::Limits};
+    use posthorn_domain::{id::WebhookId, pattern::MOST_STEPS, rule::Limits};
     use posthorn_proto::v1;
     use posthorn_store::{NewReplay, Place};
     use prost::Message;
@@ -249,7 +260,7 @@ mod tests {
         ];
         let chosen = |which| {
             let replay = replay(which);
-            let (chosen, examined) = choose(&replay, &versions(), &candidates, usize::MAX);
+            let (chosen, examined) = choose(&replay, &versions(), &candidates, usize::MAX, MOST_STEPS);
             assert_eq!(examined, candidates.len());
             chosen.iter().map(|it| it.place.at.as_second()).collect::<Vec<_>>()
         };
@@ -261,7 +272,7 @@ mod tests {
     #[test]
     fn what_finds_no_room_is_looked_at_again() {
         let candidates = [candidate(5, true, None), candidate(8, false, None), candidate(9, true, None)];
-        let (chosen, examined) = choose(&replay("all"), &versions(), &candidates, 1);
+        let (chosen, examined) = choose(&replay("all"), &versions(), &candidates, 1, MOST_STEPS);
         assert_eq!((chosen.len(), examined), (1, 2));
     }
 
@@ -269,6 +280,6 @@ mod tests {
     fn only_the_wanted_types_are_replayed() {
         let mut other = candidate(5, true, None);
         other.event_type = "comment.created".to_owned();
-        assert!(!is_wanted(&replay("all"), &versions(), &other));
+        assert!(!is_wanted(&replay("all"), &versions(), &other, &Steps::default()));
     }
 }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub most_body_bytes: usize,
     /// The largest event.
     pub most_event_bytes: usize,
+    /// How many steps matching an event takes at most.
+    pub most_match_steps: u64,
     /// What stands for the token that opens everything, if one is set.
     pub admin_token: Option<TokenHash>,
     /// How many requests a token may make in a second.

@@ -147,6 +147,7 @@ fn start_router(settings: RouterSettings, lifecycle: &mut Lifecycle) -> anyhow::
         most_held: settings.routing.router_prefetch.get(),
         most_held_bytes: settings.routing.router_held_bytes,
         most_event_bytes: settings.events.max_event_bytes as usize,
+        most_match_steps: settings.events.max_match_steps,
     };
     lifecycle.spawn(async move { Ok(posthorn_router::run(broker, updates, settings, queues, stop).await?) });
     Ok(checks)
@@ -226,6 +227,7 @@ async fn start_api(settings: ApiRoleSettings, lifecycle: &mut Lifecycle) -> anyh
     let api = posthorn_api::Settings {
         most_body_bytes: settings.api.api_max_body_bytes as usize,
         most_event_bytes: settings.events.max_event_bytes as usize,
+        most_match_steps: settings.events.max_match_steps,
         admin_token: settings.api.admin_token()?,
         requests_per_second: settings.api.api_rate,
         allow_origins: settings.api.api_allow_origins,

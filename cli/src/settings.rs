@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use humantime::parse_duration;
 use ipnet::IpNet;
 use posthorn_broker::{Broker, Config, Names, QueueType};
-use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
+use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, pattern::MOST_STEPS, retry::RetryPolicy};
 
 mod access;
 mod api;
@@ -193,7 +193,7 @@ pub(crate) struct AdminSettings {
     pub(crate) otlp_endpoint: Option<String>,
 }
 
-/// How large events may be: the same for routers and the API.
+/// How large events may be and what matching them may cost: the same for routers and the API.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EventSettings {
     /// The largest event in bytes, at most 8 MiB; larger ones are rejected
@@ -205,6 +205,16 @@ pub(crate) struct EventSettings {
         value_name = "BYTES"
     )]
     pub(crate) max_event_bytes: u32,
+    /// How many steps matching an event with patterns may take, at least 100000; a step is about the
+    /// comparison of one value, 20 million are about 100 ms. An event that takes more is rejected
+    #[arg(
+        long,
+        env = "POSTHORN_MAX_MATCH_STEPS",
+        default_value_t = MOST_STEPS,
+        value_parser = clap::value_parser!(u64).range(100_000..),
+        value_name = "N"
+    )]
+    pub(crate) max_match_steps: u64,
 }
 
 /// What the router alone needs.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event_type::{RESERVED, TypePattern, is_reserved},
+    pattern::{Steps, Unmatchable},
     rule::Rule,
 };
 
@@ -52,12 +53,13 @@ impl Explanation {
     /// Explains a rule with the body that webhooks receive of an event.
     ///
     /// # Errors
-    /// If the body is not a JSON object, or its type, company or project is not a string.
-    pub fn of(rule: &Rule, body: &str) -> Result<Self, serde_json::Error> {
+    /// If the body is not a JSON object, its type, company or project is not a string, or it would take
+    /// more steps than are left.
+    pub fn of(rule: &Rule, body: &str, steps: &Steps) -> Result<Self, Unmatchable> {
         let names: Names = serde_json::from_str(body)?;
         let clauses = names.clauses(rule);
         let alternatives = match &rule.pattern {
-            Some(wanted) => pattern::alternatives(&wanted.tree, body),
+            Some(wanted) => pattern::alternatives(&wanted.tree, body, steps)?,
             None => Vec::new(),
         };
         let all_matched = |clauses: &Vec<Clause>| clauses.iter().all(|clause| clause.matched);

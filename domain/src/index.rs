@@ -8,6 +8,9 @@
 //! decides only what is looked at. The event's data is read only when something found there needs it,
 //! and only the fields in use.
 //!
+//! What one event costs is bounded: an event with long lists or texts, and one that much is asked about, is
+//! counted at every step (`pattern::steps`). Any other is compared with its candidates uncounted.
+//!
 //! With many rules the time goes into fetching from memory what no other event has met lately. So what
 //! an event must meet is little and lies together.
 //!
@@ -18,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
 
-use crate::{event::Event, id::WebhookId, rule::Rule};
+use crate::{event::Event, id::WebhookId, pattern::TooCostly, rule::Rule};
 
 mod anchors;
 mod by_length;
@@ -105,21 +108,32 @@ impl Index {
     /// The webhooks that want the event, each once, in the order of their ids; without the one that it
     /// is about, if it is one of our own events. `received_at` is the time in its body if the producer
     /// gave none.
-    pub fn wanting(&self, event: &Event, received_at: Timestamp) -> Vec<WebhookId> {
-        self.wanting_body(&Body::new(event, received_at))
+    ///
+    /// # Errors
+    /// If finding them would take more than `most_steps`.
+    pub fn wanting(
+        &self,
+        event: &Event,
+        received_at: Timestamp,
+        most_steps: u64,
+    ) -> Result<Vec<WebhookId>, TooCostly> {
+        self.wanting_body(&Body::new(event, received_at), most_steps)
     }
 
     /// As [`Index::wanting`]. What was read of the body stays with it, so it may be asked about again
     /// only while nothing is filed or taken away.
+    ///
+    /// # Errors
+    /// As [`Index::wanting`].
     #[doc(hidden)]
-    pub fn wanting_body(&self, body: &Body<'_>) -> Vec<WebhookId> {
-        let mut found = self.copies.read(|shelves| Lookup::new(shelves, body).found());
+    pub fn wanting_body(&self, body: &Body<'_>, most_steps: u64) -> Result<Vec<WebhookId>, TooCostly> {
+        let mut found = self.copies.read(|shelves| Lookup::new(shelves, body, most_steps).found())?;
         found.sort_unstable();
         found.dedup();
         if let Some(subject) = body.event().about() {
             found.retain(|id| *id != subject);
         }
-        found
+        Ok(found)
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

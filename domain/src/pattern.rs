@@ -1,7 +1,7 @@
 //! Patterns on an event's data: the Amazon EventBridge event pattern language.
 //!
 //! A pattern is read once, when a rule is saved: everything wrong with it is told then, and matching
-//! cannot fail. It looks at the JSON body that a webhook would receive. docs/filters.md is the guide;
+//! cannot fail, but for what it costs (`steps`). It looks at the JSON body that a webhook would receive. docs/filters.md is the guide;
 //! where the published language leaves something open we do as its open-source engine does
 //! (aws/event-ruler).
 
@@ -13,16 +13,18 @@ use serde_json::{Value, value::RawValue};
 
 pub use crate::problem::Problem as PatternProblem;
 pub use limits::Limits;
+pub use steps::{MOST_STEPS, Steps, TooCostly};
 
 use crate::event::Event;
 
 pub(crate) mod decimal;
 pub(crate) mod document;
-mod evaluate;
+pub(crate) mod evaluate;
 pub(crate) mod fold;
 mod limits;
 mod read;
 mod scan;
+pub(crate) mod steps;
 pub(crate) mod tree;
 pub(crate) mod wildcard;
 pub(crate) mod words;
@@ -37,6 +39,17 @@ pub struct Pattern {
     /// As it was written.
     text: Box<str>,
     pub(crate) tree: Arc<Tree>,
+}
+
+/// Why it cannot be told whether a text matches.
+#[derive(Debug, thiserror::Error)]
+pub enum Unmatchable {
+    /// The text is not JSON, or not of the kind that is asked for.
+    #[error("it is not an event's body: {0}")]
+    NotJson(#[from] serde_json::Error),
+    /// It would take too long.
+    #[error("{0}")]
+    TooCostly(#[from] TooCostly),
 }
 
 impl Pattern {
@@ -59,22 +72,34 @@ impl Pattern {
 
     /// Whether it matches an event's body. Numbers that `serde_json` has rounded (it keeps doubles and
     /// 64-bit integers) compare as it keeps them; [`Pattern::matches_text`] sees every digit.
-    pub fn matches(&self, event: &Value) -> bool {
-        self.tree.matches(&Part::of(event, &self.paths()))
+    ///
+    /// # Errors
+    /// If that would take more than [`MOST_STEPS`].
+    pub fn matches(&self, event: &Value) -> Result<bool, TooCostly> {
+        self.matches_part(&Part::of(event, &self.paths()), &Steps::default())
     }
 
     /// Whether it matches an event's body, given as JSON text.
     ///
     /// # Errors
-    /// If the text is not JSON.
-    pub fn matches_text(&self, event: &str) -> Result<bool, serde_json::Error> {
+    /// If the text is not JSON, or telling would take more than [`MOST_STEPS`].
+    pub fn matches_text(&self, event: &str) -> Result<bool, Unmatchable> {
         serde_json::from_str::<serde::de::IgnoredAny>(event)?;
-        Ok(self.tree.matches(&Part::read(event, &self.paths())))
+        Ok(self.matches_part(&Part::read(event, &self.paths()), &Steps::default())?)
     }
 
     /// Whether it matches the body that webhooks receive of an event.
-    pub(crate) fn matches_event(&self, event: &Event, received_at: Timestamp) -> bool {
-        self.tree.matches(&Part::of_event(event, received_at, &self.paths()))
+    pub(crate) fn matches_event(
+        &self,
+        event: &Event,
+        received_at: Timestamp,
+        steps: &Steps,
+    ) -> Result<bool, TooCostly> {
+        self.matches_part(&Part::of_event(event, received_at, &self.paths()), steps)
+    }
+
+    fn matches_part(&self, event: &Part<'_>, steps: &Steps) -> Result<bool, TooCostly> {
+        self.tree.matches(event, steps).map_err(|_| steps.too_costly(event))
     }
 
     /// How many tests it makes of an event at most: the values of all fields, in each alternative.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     event::Event,
     event_type::{TypePattern, is_reserved},
-    pattern::{self, Pattern},
+    pattern::{self, Pattern, Steps, TooCostly},
     problem::Problem,
 };
 
@@ -82,9 +82,33 @@ impl Rule {
 
     /// Whether the event matches, whose body has the time of arrival `received_at` if the producer gave
     /// no time.
-    pub fn matches(&self, event: &Event, received_at: Timestamp) -> bool {
-        self.matches_names(event)
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches_event(event, received_at))
+    ///
+    /// # Errors
+    /// If that would take more steps than are left.
+    pub fn matches(&self, event: &Event, received_at: Timestamp, steps: &Steps) -> Result<bool, TooCostly> {
+        match &self.pattern {
+            _ if !self.matches_names(event) => Ok(false),
+            Some(pattern) => pattern.matches_event(event, received_at, steps),
+            None => Ok(true),
+        }
+    }
+
+    /// Whether one of the rules matches the event.
+    ///
+    /// # Errors
+    /// If that would take more steps than are left.
+    pub fn any_matches(
+        rules: &[Self],
+        event: &Event,
+        received_at: Timestamp,
+        steps: &Steps,
+    ) -> Result<bool, TooCostly> {
+        for rule in rules {
+            if rule.matches(event, received_at, steps)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// How many tests its pattern makes of an event at most.

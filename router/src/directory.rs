@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use posthorn_domain::{event::Event, id::WebhookId, index::Index, webhook::State};
+use posthorn_domain::{event::Event, id::WebhookId, index::Index, pattern::TooCostly, webhook::State};
 use posthorn_store::{Change, Update};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -67,8 +67,13 @@ impl Directory {
     }
 
     /// The webhooks that want the event, which arrived at `received_at`.
-    pub(crate) fn wanting(&self, event: &Event, received_at: Timestamp) -> Vec<WebhookId> {
-        self.index.wanting(event, received_at)
+    pub(crate) fn wanting(
+        &self,
+        event: &Event,
+        received_at: Timestamp,
+        most_steps: u64,
+    ) -> Result<Vec<WebhookId>, TooCostly> {
+        self.index.wanting(event, received_at, most_steps)
     }
 
     /// Whether the webhook exists, whatever its state.

@@ -9,6 +9,7 @@ use posthorn_broker::{
 use posthorn_domain::{
     event::{Event, Rejection},
     event_type::{RESERVED, is_reserved},
+    id::WebhookId,
     journal::{Entry, Routed},
     round::{self, RoundEvent},
     trace_context::TraceContext,
@@ -21,6 +22,14 @@ use crate::{directory::Directory, metrics};
 /// The most events that go on their rounds together, and about the most of their bytes.
 const MOST_TOGETHER: usize = 100;
 const MOST_BYTES_TOGETHER: usize = 1 << 20;
+
+/// What an event may be and cost; one that is or costs more is rejected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    pub(crate) bytes: usize,
+    /// Steps that matching it takes.
+    pub(crate) steps: u64,
+}
 
 /// What has become of the messages that were taken together.
 #[derive(Default)]
@@ -38,7 +47,7 @@ pub(crate) async fn run(
     queue: &str,
     prefetch: u16,
     directory: &Directory,
-    most_event_bytes: usize,
+    most: Most,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let publisher = session.publisher().await?;
@@ -53,7 +62,7 @@ pub(crate) async fn run(
         while let Some(Some(first)) = halt.run_until_cancelled(source.next()).await {
             let mut routing = Routing::default();
             for received in together(first, &mut source) {
-                routing.take(received, directory, most_event_bytes);
+                routing.take(received, directory, most);
             }
             let confirms = send(std::mem::take(&mut routing.events), session, &publisher).await?;
             settling.spawn(settle(confirms, routing, journal.clone(), settling.clone()));
@@ -87,19 +96,28 @@ fn together(first: Received, source: &mut Source) -> Vec<Received> {
 }
 
 impl Routing {
-    fn take(&mut self, received: Received, directory: &Directory, most_event_bytes: usize) {
+    fn take(&mut self, received: Received, directory: &Directory, most: Most) {
         let Received { message, receipt } = received;
-        let entry = match judge(&message, most_event_bytes) {
-            Ok(event) => self.route(&event, message, directory),
+        let received_at = Timestamp::now();
+        let judged = judge(&message, most.bytes).and_then(|event| {
+            let webhook_ids = wanting(&event, received_at, directory, most.steps)?;
+            Ok((event, webhook_ids))
+        });
+        let entry = match judged {
+            Ok((event, webhook_ids)) => self.route(&event, received_at, webhook_ids, message),
             Err(rejection) => reject(rejection, message),
         };
         self.entries.push(entry);
         self.receipts.push(receipt);
     }
 
-    fn route(&mut self, event: &Event, message: Message, directory: &Directory) -> Entry {
-        let received_at = Timestamp::now();
-        let webhook_ids = directory.wanting(event, received_at);
+    fn route(
+        &mut self,
+        event: &Event,
+        received_at: Timestamp,
+        webhook_ids: Vec<WebhookId>,
+        message: Message,
+    ) -> Entry {
         let published_at = message.headers.published_at.map(|at| at.min(received_at));
         metrics::event_received(webhook_ids.len(), published_at.map(|at| received_at.duration_since(at)));
         let trace = self.begin_span(event, message.headers.trace, webhook_ids.len());
@@ -139,6 +157,17 @@ fn judge(message: &Message, most_bytes: usize) -> Result<Event, Rejection> {
         return Err(Rejection { field: "type", reason });
     }
     Ok(event)
+}
+
+/// All webhooks that want it, or none: an event that costs too much is not matched by half.
+fn wanting(
+    event: &Event,
+    received_at: Timestamp,
+    directory: &Directory,
+    most_steps: u64,
+) -> Result<Vec<WebhookId>, Rejection> {
+    let found = directory.wanting(event, received_at, most_steps);
+    found.map_err(|costly| Rejection { field: "data", reason: costly.to_string() })
 }
 
 fn reject(rejection: Rejection, message: Message) -> Entry {

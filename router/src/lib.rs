@@ -32,9 +32,15 @@ pub struct Settings {
     pub most_held_bytes: u64,
     /// The largest event; larger ones are rejected.
     pub most_event_bytes: usize,
+    /// How many steps matching an event takes at most; one that takes more is rejected.
+    pub most_match_steps: u64,
 }
 
 impl Settings {
+    fn most(&self) -> events::Most {
+        events::Most { bytes: self.most_event_bytes, steps: self.most_match_steps }
+    }
+
     /// Events held unacknowledged. The broker counts messages, not bytes, and hands out as many at once.
     fn prefetch(&self) -> u16 {
         let large = self.most_held_bytes / self.most_event_bytes.max(1) as u64;
@@ -64,15 +70,9 @@ pub async fn run(
         if stop.run_until_cancelled(directory.loaded()).await.is_none() {
             return Ok(());
         }
-        let most_event_bytes = settings.most_event_bytes;
+        let most = settings.most();
         let (broker, directory) = (broker.clone(), directory.clone());
-        tasks.spawn(suspects::run(
-            broker.clone(),
-            directory.clone(),
-            most_event_bytes,
-            suspects.clone(),
-            stop.clone(),
-        ));
+        tasks.spawn(suspects::run(broker.clone(), directory.clone(), most, suspects.clone(), stop.clone()));
         while let Some(session) = broker.session(Role::Router, &stop).await? {
             if let Err(error) = serve(&session, &directory, settings, &queues, &suspects, &stop).await {
                 session.fail(told(&error));
@@ -104,7 +104,7 @@ async fn serve(
         match declaring.declared(&halt).await {
             true => {
                 let (queue, prefetch) = (session.names().router(), settings.prefetch());
-                events::run(session, &queue, prefetch, directory, settings.most_event_bytes, &halt).await
+                events::run(session, &queue, prefetch, directory, settings.most(), &halt).await
             }
             false => Ok(()),
         }
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn fewer_large_events_are_held() {
         let held = |most_held, most_held_bytes, most_event_bytes| {
-            Settings { most_held, most_held_bytes, most_event_bytes }.prefetch()
+            Settings { most_held, most_held_bytes, most_event_bytes, most_match_steps: 0 }.prefetch()
         };
         assert_eq!(held(500, 512 << 20, 1 << 20), 500);
         assert_eq!(held(500, 512 << 20, 8 << 20), 64);

@@ -10,7 +10,10 @@ use posthorn_domain::told::told;
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{directory::Directory, events};
+use crate::{
+    directory::Directory,
+    events::{self, Most},
+};
 
 /// Between two looks whether there are more.
 const EVERY: Duration = Duration::from_secs(1);
@@ -19,12 +22,12 @@ const EVERY: Duration = Duration::from_secs(1);
 pub(crate) async fn run(
     broker: Arc<Broker>,
     directory: Arc<Directory>,
-    most_event_bytes: usize,
+    most: Most,
     waiting: Arc<Notify>,
     stop: CancellationToken,
 ) {
     while stop.run_until_cancelled(waiting.notified()).await.is_some() {
-        while !emptied(&broker, &directory, most_event_bytes, &stop).await {
+        while !emptied(&broker, &directory, most, &stop).await {
             if stop.run_until_cancelled(sleep(EVERY)).await.is_none() {
                 return;
             }
@@ -33,12 +36,7 @@ pub(crate) async fn run(
 }
 
 /// Routes suspects until none is left; false if the session ended before.
-async fn emptied(
-    broker: &Broker,
-    directory: &Directory,
-    most_event_bytes: usize,
-    stop: &CancellationToken,
-) -> bool {
+async fn emptied(broker: &Broker, directory: &Directory, most: Most, stop: &CancellationToken) -> bool {
     let Some(opened) = stop.run_until_cancelled(broker.open_beside(Role::Suspects)).await else {
         return false;
     };
@@ -49,7 +47,7 @@ async fn emptied(
             return false;
         }
     };
-    if let Err(error) = route(&session, directory, most_event_bytes, stop).await {
+    if let Err(error) = route(&session, directory, most, stop).await {
         session.fail(told(&error));
     }
     let is_empty = session.is_open();
@@ -60,7 +58,7 @@ async fn emptied(
 async fn route(
     session: &Arc<Session>,
     directory: &Directory,
-    most_event_bytes: usize,
+    most: Most,
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     // What keeps every event from being routed must not be blamed on the one that is tried now.
@@ -71,7 +69,7 @@ async fn route(
     let queue = session.names().suspect_events();
     let routing = async {
         let _halt = halt.clone().drop_guard();
-        events::run(session, &queue, 1, directory, most_event_bytes, &halt).await
+        events::run(session, &queue, 1, directory, most, &halt).await
     };
     let (routed, ()) = tokio::join!(routing, halt_when_empty(session, &halt));
     routed

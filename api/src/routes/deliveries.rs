@@ -13,6 +13,8 @@ use posthorn_domain::{
     event::ContentDigest,
     id::{EventRef, WebhookId},
     outcome::{self, Outcome},
+    pattern::Steps,
+    rule::Rule,
     webhook,
 };
 use posthorn_store::{AttemptRecord, DeliveryFilter, EventRecord, WebhookRecord};
@@ -28,7 +30,7 @@ use crate::{
     problem::{Kind, Problem, Wrong},
     query::{Moment, PageOf, Query, limit, read_place, write_place},
     routes::{events, naming},
-    state::Shared,
+    state::{Api, Shared},
 };
 
 const OUTCOMES: [&str; 5] = ["accepted", "refused", "gone", "unreachable", "interrupted"];
@@ -365,7 +367,7 @@ async fn redeliver(
     let found = naming::event(&api, &caller, &event).await?;
     let act = async {
         must_be_enabled(&webhook)?;
-        must_be_wanted(&webhook, &found)?;
+        must_be_wanted(&api, &webhook, &found)?;
         let webhook_id = webhook.described.id;
         api.line.deliver(webhook_id, found.event_ref, found.message.clone(), found.received_at).await?;
         let subject = format!("{}/{webhook_id}", found.event_ref);
@@ -377,12 +379,18 @@ async fn redeliver(
 }
 
 /// Nothing reaches a webhook that its rules keep from it.
-fn must_be_wanted(webhook: &WebhookRecord, found: &EventRecord) -> Result<(), Problem> {
+fn must_be_wanted(api: &Api, webhook: &WebhookRecord, found: &EventRecord) -> Result<(), Problem> {
     let event = events::decode(found)?;
-    let matches = || webhook.described.rules.iter().any(|rule| rule.matches(&event, found.received_at));
-    match found.webhook_ids.contains(&webhook.described.id) || matches() {
-        true => Ok(()),
-        false => Err(Problem::new(Kind::Conflict, "the webhook did not want this event, and does not now")),
+    if found.webhook_ids.contains(&webhook.described.id) {
+        return Ok(());
+    }
+    let steps = Steps::new(api.settings.most_match_steps);
+    match Rule::any_matches(&webhook.described.rules, &event, found.received_at, &steps) {
+        Ok(true) => Ok(()),
+        Err(costly) => Err(Problem::new(Kind::Conflict, costly.to_string())),
+        Ok(false) => {
+            Err(Problem::new(Kind::Conflict, "the webhook did not want this event, and does not now"))
+        }
     }
 }
 

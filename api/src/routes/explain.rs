@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use posthorn_domain::{
     explain::{Explanation, Facts, Verdict},
     id::{EventRef, WebhookId},
+    pattern::{Steps, Unmatchable},
     rule::Rule,
     webhook,
 };
@@ -102,9 +103,10 @@ pub(crate) struct ExplainedClause {
 
 /// Explain why a webhook did, or did not, get an event
 ///
-/// With the rules and the state that the webhook had when the event came.
+/// With the rules and the state that the webhook had when the event came. 409 if that takes more steps than
+/// `POSTHORN_MAX_MATCH_STEPS`.
 #[utoipa::path(get, path = "/v1/events/{event}/explain", tag = "events", params(("event" = String, Path), ExplainQuery),
-    security(("token" = ["read"])), responses((status = 200, body = Explained)))]
+    security(("token" = ["read"])), responses((status = 200, body = Explained), (status = 409, description = "It takes too many steps")))]
 async fn explain(
     May { caller, .. }: May<Read>,
     State(api): State<Shared>,
@@ -137,7 +139,7 @@ async fn explained(
         }
         _ => (&webhook.described.rules, false),
     };
-    let rules = rules_explained(rules, &found)?;
+    let rules = rules_explained(api, rules, &found)?;
     let facts = Facts {
         state_then: then.as_ref().map(|version| version.state),
         is_matched: rules.iter().any(|rule| rule.matched),
@@ -164,11 +166,18 @@ fn is_fresh(version: &Version, at: Timestamp) -> bool {
     version.since.saturating_add(IN_FORCE).is_ok_and(|in_force| at < in_force)
 }
 
-fn rules_explained(rules: &[Rule], found: &EventRecord) -> Result<Vec<Explanation>, Problem> {
+fn rules_explained(api: &Api, rules: &[Rule], found: &EventRecord) -> Result<Vec<Explanation>, Problem> {
     let broken = || Problem::new(Kind::Internal, "the recorded event cannot be explained");
     let body = events::decode(found)?.body(found.received_at);
     let body = std::str::from_utf8(&body).map_err(|_| broken())?;
-    rules.iter().map(|rule| Explanation::of(rule, body).map_err(|_| broken())).collect()
+    let steps = Steps::new(api.settings.most_match_steps);
+    let explained = |rule| {
+        Explanation::of(rule, body, &steps).map_err(|error| match error {
+            Unmatchable::NotJson(_) => broken(),
+            Unmatchable::TooCostly(costly) => Problem::new(Kind::Conflict, costly.to_string()),
+        })
+    };
+    rules.iter().map(explained).collect()
 }
 
 impl From<Explanation> for ExplainedRule {

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use posthorn_domain::{
     Problem,
     explain::Explanation,
-    pattern::Pattern,
+    pattern::{Pattern, Steps},
     rule::{Limits, Rule},
 };
 use serde_json::json;
@@ -96,7 +96,7 @@ impl Test {
             Err(problems) => return Ok(refuse(&problems, self.json)),
         };
         let matched =
-            pattern.matches_text(&event_text).with_context(|| format!("{} is not JSON", event.display()))?;
+            pattern.matches_text(&event_text).with_context(|| format!("cannot match {}", event.display()))?;
         match self.json {
             true => println!("{}", json!({ "match": matched })),
             false => println!("{}", if matched { "match" } else { "no match" }),
@@ -112,8 +112,8 @@ impl Explain {
             Ok(rule) => rule,
             Err(problems) => return Ok(refuse(&problems, self.json)),
         };
-        let explanation = Explanation::of(&rule, &body)
-            .with_context(|| format!("{} is not an event's body", self.event.display()))?;
+        let explanation = Explanation::of(&rule, &body, &Steps::default())
+            .with_context(|| format!("cannot explain {}", self.event.display()))?;
         match self.json {
             true => println!("{:#}", json!(explanation)),
             false => show::explanation(&explanation),

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::Explanation;
-use crate::rule::{Limits, Rule};
+use crate::{
+    pattern::Steps,
+    rule::{Limits, Rule},
+};
 
 const PAGE: &str = include_str!("../../../docs/filters.md");
 
@@ -20,7 +23,11 @@ fn the_examples_of_the_guide_hold() {
             for line in told.lines().filter_map(|line| line.strip_prefix(start)) {
                 let body = line.trim_end_matches('\\').strip_suffix('`').unwrap();
                 serde_json::from_str::<Value>(body).unwrap();
-                assert_eq!(Explanation::of(&rule, body).unwrap().matched, wanted, "{rule:?} {body}");
+                assert_eq!(
+                    Explanation::of(&rule, body, &Steps::default()).unwrap().matched,
+                    wanted,
+                    "{rule:?} {body}"
+                );
                 seen[usize::from(wanted)] = true;
             }
         }

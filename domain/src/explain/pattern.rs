@@ -2,7 +2,10 @@
 
 use super::Clause;
 use crate::pattern::{
+    Steps, TooCostly,
     document::{Part, Paths, Scalar},
+    evaluate::has_wanted,
+    steps::{Spent, any},
     tree::{Field, Test, Tree},
     words::any_of,
 };
@@ -11,58 +14,68 @@ use crate::pattern::{
 const MOST_SEEN: usize = 5;
 
 /// Each alternative's clauses, in the order of the pattern.
-pub(super) fn alternatives(tree: &Tree, body: &str) -> Vec<Vec<Clause>> {
+pub(super) fn alternatives(tree: &Tree, body: &str, steps: &Steps) -> Result<Vec<Vec<Clause>>, TooCostly> {
     let mut paths = Paths::default();
     paths.add(tree);
     let event = Part::read(body, &paths);
-    let explained = tree.branches().map(|fields| {
-        let mut clauses = Vec::new();
-        explain(fields, &[&event], "", &mut clauses);
-        let branch = Tree { first: fields.into(), others: Box::default() };
-        if branch.matches(&event) {
-            // Also where a field is absent from the element that fits, and present in others.
-            clauses.iter_mut().for_each(|clause| clause.matched = true);
-        } else if clauses.iter().all(|clause| clause.matched) {
-            clauses.push(Clause {
-                of: "all of these".to_owned(),
-                wanted: "one element of the list in which they hold together".to_owned(),
-                seen: "they hold only in different elements".to_owned(),
-                matched: false,
-            });
-        }
-        clauses
-    });
-    explained.collect()
+    let explained: Result<_, Spent> =
+        tree.branches().map(|fields| alternative(fields, &event, steps)).collect();
+    explained.map_err(|Spent| steps.too_costly(&event))
+}
+
+fn alternative(fields: &[Field], event: &Part<'_>, steps: &Steps) -> Result<Vec<Clause>, Spent> {
+    let mut clauses = Vec::new();
+    explain(fields, &[event], "", steps, &mut clauses)?;
+    let branch = Tree { first: fields.into(), others: Box::default() };
+    if branch.matches(event, steps)? {
+        // Also where a field is absent from the element that fits, and present in others.
+        clauses.iter_mut().for_each(|clause| clause.matched = true);
+    } else if clauses.iter().all(|clause| clause.matched) {
+        clauses.push(Clause {
+            of: "all of these".to_owned(),
+            wanted: "one element of the list in which they hold together".to_owned(),
+            seen: "they hold only in different elements".to_owned(),
+            matched: false,
+        });
+    }
+    Ok(clauses)
 }
 
 /// `seen` are the places where the fields may stand: several if there are arrays on the way.
-fn explain(fields: &[Field], seen: &[&Part<'_>], above: &str, clauses: &mut Vec<Clause>) {
+fn explain(
+    fields: &[Field],
+    seen: &[&Part<'_>],
+    above: &str,
+    steps: &Steps,
+    clauses: &mut Vec<Clause>,
+) -> Result<(), Spent> {
     for field in fields {
         let path = if above.is_empty() { field.path.to_string() } else { format!("{above}.{}", field.path) };
         let mut found = seen.to_vec();
         for name in field.path.split('.') {
-            found = found.into_iter().flat_map(elements).filter_map(|part| part.field(name)).collect();
+            let parts = elements(&found, steps)?;
+            found = parts.into_iter().filter_map(|part| part.field(name)).collect();
         }
         if !field.tests.is_empty() {
-            clauses.push(clause(path.clone(), &field.tests, &found));
+            clauses.push(clause(path.clone(), &field.tests, &found, steps)?);
         }
-        explain(&field.fields, &found, &path, clauses);
+        explain(&field.fields, &found, &path, steps, clauses)?;
     }
+    Ok(())
 }
 
-fn elements<'p, 'e>(part: &'p Part<'e>) -> &'p [Part<'e>] {
-    match part {
-        Part::Array(items) => items,
-        Part::Object(_) | Part::Scalar(_) => std::slice::from_ref(part),
-    }
+/// What they hold as arrays, or themselves.
+fn elements<'p, 'e>(parts: &[&'p Part<'e>], steps: &Steps) -> Result<Vec<&'p Part<'e>>, Spent> {
+    let count: usize = parts.iter().map(|part| part.elements().len()).sum();
+    steps.take((parts.len() + count) as u64)?;
+    Ok(parts.iter().flat_map(|part| part.elements()).collect())
 }
 
-fn clause(of: String, tests: &[Test], found: &[&Part<'_>]) -> Clause {
-    let scalars: Vec<&Scalar<'_>> = found.iter().flat_map(|part| part.scalars()).collect();
-    let by_value = scalars.iter().any(|scalar| tests.iter().any(|test| test.holds_for(scalar)));
-    let by_absence =
-        tests.contains(&Test::Absent) && found.iter().all(|part| part.scalars().next().is_none());
-    Clause { of, wanted: any_of(tests), seen: told(&scalars), matched: by_value || by_absence }
+fn clause(of: String, tests: &[Test], found: &[&Part<'_>], steps: &Steps) -> Result<Clause, Spent> {
+    let scalars = elements(found, steps)?.into_iter().filter_map(Part::scalar).collect::<Vec<_>>();
+    let by_value = any(found, |part| has_wanted(tests, Some(part), steps))?;
+    let by_absence = tests.contains(&Test::Absent) && scalars.is_empty();
+    Ok(Clause { of, wanted: any_of(tests), seen: told(&scalars), matched: by_value || by_absence })
 }
 
 fn told(scalars: &[&Scalar<'_>]) -> String {

@@ -3,13 +3,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    pattern::tests::chance::{a_pattern, some_data},
+    pattern::{
+        Steps,
+        tests::chance::{a_pattern, some_data},
+    },
     rule::Limits,
 };
 
 fn explained(rule: Value, body: &Value) -> Explanation {
     let rule = Rule::read_list(&json!([rule]).to_string(), &Limits::default()).unwrap().remove(0);
-    Explanation::of(&rule, &body.to_string()).unwrap()
+    Explanation::of(&rule, &body.to_string(), &Steps::default()).unwrap()
 }
 
 fn clause(of: &str, wanted: &str, seen: &str, matched: bool) -> Clause {
@@ -69,8 +72,8 @@ fn our_own_events_are_wanted_only_by_name() {
 
 #[test]
 fn what_is_no_body_is_refused() {
-    assert!(Explanation::of(&Rule::default(), "[").is_err());
-    assert!(Explanation::of(&Rule::default(), r#"{"type": 5}"#).is_err());
+    assert!(Explanation::of(&Rule::default(), "[", &Steps::default()).is_err());
+    assert!(Explanation::of(&Rule::default(), r#"{"type": 5}"#, &Steps::default()).is_err());
 }
 
 proptest! {
@@ -78,8 +81,8 @@ proptest! {
     fn the_explanation_agrees_with_matching(pattern in a_pattern(), data in some_data()) {
         let body = json!({ "data": data });
         let rule = Rule { pattern: Some(pattern.clone()), ..Rule::default() };
-        let explanation = Explanation::of(&rule, &body.to_string()).unwrap();
-        prop_assert_eq!(explanation.matched, pattern.matches(&body));
-        prop_assert_eq!(pattern.matches_text(&body.to_string()).unwrap(), pattern.matches(&body));
+        let explanation = Explanation::of(&rule, &body.to_string(), &Steps::default()).unwrap();
+        prop_assert_eq!(Ok(explanation.matched), pattern.matches(&body));
+        prop_assert_eq!(Ok(pattern.matches_text(&body.to_string()).unwrap()), pattern.matches(&body));
     }
 }

@@ -79,6 +79,11 @@ impl<T> ByLength<T> {
         }
     }
 
+    /// How many lengths are looked up.
+    pub(super) fn lengths(&self) -> usize {
+        self.lengths.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.filed.is_empty()
     }

@@ -42,6 +42,9 @@ struct Folded {
     suffixes: ByLength<Posting>,
 }
 
+/// Steps for each look-up.
+const LOOK_UP: u64 = 4;
+
 /// Where a wildcard is filed: under its longest literal.
 enum Longest<'w> {
     Whole(&'w str),
@@ -116,6 +119,22 @@ impl Conditions {
             }
             Scalar::Text(text) => self.met_by_text(text, found),
         }
+    }
+
+    /// How many steps [`Conditions::met_by`] takes, but for what it finds.
+    pub(super) fn cost(&self, value: &Scalar<'_>) -> u64 {
+        let look_ups = match value {
+            Scalar::Null | Scalar::Bool(_) => 0,
+            Scalar::Number(_) | Scalar::Rounded(_) => 1 + self.ranges.lengths(),
+            Scalar::Text(text) => {
+                let ends = self.prefixes.lengths() + self.suffixes.lengths();
+                let folded = self.folded.prefixes.lengths() + self.folded.suffixes.lengths();
+                // A look-up reads up to 32 bytes. Folding reads the whole text.
+                let folding = if self.folded.is_empty() { 0 } else { text.len() };
+                3 + ends + folded + folding + self.pieces.lengths() * text.len() + value.load()
+            }
+        };
+        LOOK_UP * look_ups as u64
     }
 
     fn met_by_text<'c>(&'c self, text: &str, found: &mut impl FnMut(&'c Wish)) {

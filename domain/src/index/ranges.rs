@@ -84,6 +84,11 @@ impl Ranges {
         }
     }
 
+    /// How many nodes are looked up.
+    pub(super) fn lengths(&self) -> usize {
+        self.lengths.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use super::{anchors, conditions::Conditions, posting::Posting, wish::Wish};
-use crate::pattern::document::Part;
+use crate::pattern::{Steps, document::Part, steps::Spent};
 
 /// So many are asked one by one.
 const FEW: usize = 16;
+/// Steps for each wish that is found: it is fetched from memory, and kept until it is asked.
+const FINDING: u64 = 4;
 
 #[derive(Debug)]
 pub(super) enum Shelf {
@@ -70,17 +72,19 @@ impl Shelf {
     pub(super) fn candidates<'s, 'b, 'e: 'b>(
         &'s self,
         body: impl FnOnce() -> &'b Part<'e>,
+        steps: &Steps,
         found: &mut impl FnMut(&'s Wish),
-    ) {
+    ) -> Result<(), Spent> {
         match self {
             Self::Few(wishes) => wishes.iter().for_each(found),
             Self::Long(long) => {
                 long.unconditional.each(&mut *found);
                 if !long.by_field.below.is_empty() {
-                    long.by_field.met_by(body(), found);
+                    long.by_field.met_by(body(), steps, found)?;
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -147,26 +151,47 @@ impl Level {
         }
     }
 
-    fn met_by<'s, F: FnMut(&'s Wish)>(&'s self, part: &Part<'_>, found: &mut F) {
+    fn met_by<'s, F: FnMut(&'s Wish)>(
+        &'s self,
+        part: &Part<'_>,
+        steps: &Steps,
+        found: &mut F,
+    ) -> Result<(), Spent> {
         if let Some(conditions) = &self.here {
-            part.scalars().for_each(|scalar| conditions.met_by(scalar, found));
+            for element in part.elements() {
+                steps.take(1)?;
+                let Part::Scalar(scalar) = element else { continue };
+                steps.take_for(|| conditions.cost(scalar))?;
+                let mut count = 0;
+                conditions.met_by(scalar, &mut |wish| {
+                    count += 1;
+                    found(wish);
+                });
+                steps.take(FINDING * count)?;
+            }
         }
-        if !self.below.is_empty() {
-            self.met_below(part, found);
-        }
+        if self.below.is_empty() { Ok(()) } else { self.met_below(part, steps, found) }
     }
 
-    fn met_below<'s, F: FnMut(&'s Wish)>(&'s self, part: &Part<'_>, found: &mut F) {
+    fn met_below<'s, F: FnMut(&'s Wish)>(
+        &'s self,
+        part: &Part<'_>,
+        steps: &Steps,
+        found: &mut F,
+    ) -> Result<(), Spent> {
+        steps.take(1)?;
         match part {
             Part::Object(fields) => {
                 for (name, part) in fields {
                     if let Some(level) = self.below.get(&**name) {
-                        level.met_by(part, found);
+                        level.met_by(part, steps, found)?;
                     }
                 }
+                // Each was looked up.
+                steps.take(fields.len() as u64)
             }
-            Part::Array(items) => items.iter().for_each(|item| self.met_below(item, found)),
-            Part::Scalar(_) => {}
+            Part::Array(items) => items.iter().try_for_each(|item| self.met_below(item, steps, found)),
+            Part::Scalar(_) => Ok(()),
         }
     }
 }

@@ -4,7 +4,10 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     event::tests::event_with,
-    pattern::tests::chance::{a_pattern, some_data},
+    pattern::{
+        MOST_STEPS, Pattern, Steps,
+        tests::chance::{a_pattern, some_data},
+    },
 };
 
 fn some_of(words: &'static [&'static str]) -> impl Strategy<Value = Option<Vec<String>>> {
@@ -74,10 +77,12 @@ fn check(changes: Vec<(u8, Option<Vec<Rule>>)>, events: &[Event]) -> Result<(), 
         for event in events {
             let wanting: Vec<_> = plain
                 .iter()
-                .filter(|(_, rules)| rules.iter().any(|rule| rule.matches(event, Timestamp::UNIX_EPOCH)))
+                .filter(|(_, rules)| {
+                    Rule::any_matches(rules, event, Timestamp::UNIX_EPOCH, &Steps::default()).unwrap()
+                })
                 .map(|(id, _)| *id)
                 .collect();
-            prop_assert_eq!(index.wanting(event, Timestamp::UNIX_EPOCH), wanting);
+            prop_assert_eq!(index.wanting(event, Timestamp::UNIX_EPOCH, MOST_STEPS).unwrap(), wanting);
         }
     }
     for id in plain.keys() {
@@ -104,7 +109,7 @@ fn equal_rules_of_a_webhook_come_and_go_together() {
         ..Rule::default()
     };
     let event = event_with("a.b", "c1", "p1", &serde_json::json!({ "n": 0 }));
-    let wanting = |index: &Index| index.wanting(&event, Timestamp::UNIX_EPOCH);
+    let wanting = |index: &Index| index.wanting(&event, Timestamp::UNIX_EPOCH, MOST_STEPS).unwrap();
     for (others, n) in [0, 10, 100].into_iter().flat_map(|others| [(others, None), (others, Some(0))]) {
         let index = Index::default();
         (1..=others).for_each(|number| index.put(webhook(number), &[rule(&["a.b"], Some(number))]));
@@ -179,7 +184,7 @@ fn a_webhook_does_not_get_the_event_that_is_about_itself() {
     [one, other].iter().for_each(|id| index.put(*id, std::slice::from_ref(&rule)));
     let data = serde_json::json!({ "webhook": { "id": one } });
     let about = event_with("webhook.disabled", "c1", "", &data);
-    assert_eq!(index.wanting(&about, Timestamp::UNIX_EPOCH), [other]);
+    assert_eq!(index.wanting(&about, Timestamp::UNIX_EPOCH, MOST_STEPS).unwrap(), [other]);
 }
 
 proptest! {
@@ -253,7 +258,57 @@ fn wide_patterns_on_a_wide_event_take_no_square_of_time() {
     let event = event_with("a.b", "c1", "", &data.into());
     assert!(event.data().len() > 200_000);
     let started = std::time::Instant::now();
-    assert_eq!(index.wanting(&event, Timestamp::UNIX_EPOCH), ids);
+    assert_eq!(index.wanting(&event, Timestamp::UNIX_EPOCH, MOST_STEPS).unwrap(), ids);
     // Some tens of milliseconds unoptimised; seconds if each field looks at every other.
     assert!(started.elapsed() < std::time::Duration::from_secs(1), "{:?}", started.elapsed());
+}
+
+/// Webhooks enough for the conditions to be filed, each with fifty prefixes.
+fn with_prefixes(webhooks: u128) -> Index {
+    let index = Index::default();
+    for webhook in 0..webhooks {
+        let prefixes: Vec<_> =
+            (0..50).map(|n| serde_json::json!({ "prefix": format!("{webhook}-{n}-") })).collect();
+        let pattern = serde_json::json!({ "data": { "tags": prefixes } });
+        let companies = Some(vec!["c1".to_owned()]);
+        let pattern = Pattern::parse(&pattern.to_string()).ok();
+        index.put(WebhookId(Uuid::from_u128(webhook)), &[Rule { companies, pattern, ..Rule::default() }]);
+    }
+    index
+}
+
+#[test]
+fn an_event_that_costs_too_much_finds_nobody_and_says_why() {
+    let tags: Vec<_> = (0..10_000).map(|n| format!("x{n}")).collect();
+    let wide = event_with("a.b", "c1", "p1", &serde_json::json!({ "tags": tags }));
+    for webhooks in [3, 100] {
+        let index = with_prefixes(webhooks);
+        let told = index.wanting(&wide, Timestamp::UNIX_EPOCH, 100_000).unwrap_err().to_string();
+        assert!(told.contains("\"data.tags\" holds 10000 values"), "{told}");
+        // The event of another company, and a small one, are not counted.
+        let other = event_with("a.b", "c2", "p1", &serde_json::json!({ "tags": tags }));
+        assert_eq!(index.wanting(&other, Timestamp::UNIX_EPOCH, 0), Ok(Vec::new()));
+        let small = event_with("a.b", "c1", "p1", &serde_json::json!({ "tags": ["1-2-x"] }));
+        assert_eq!(index.wanting(&small, Timestamp::UNIX_EPOCH, 0), Ok(vec![WebhookId(Uuid::from_u128(1))]));
+    }
+}
+
+/// Every value of the list leads to every webhook, and each is asked once all the same.
+#[test]
+fn what_many_values_find_is_asked_once() {
+    let index = Index::default();
+    for webhook in 0..100 {
+        let pattern = r#"{"data": {"tags": [{"anything-but": "x"}], "done": [{"exists": false}]}}"#;
+        let rule = Rule { pattern: Pattern::parse(pattern).ok(), ..Rule::default() };
+        index.put(WebhookId(Uuid::from_u128(webhook)), &[rule]);
+    }
+    let tags: Vec<_> = (0..2000).map(|n| n.to_string()).collect();
+    for (data, count) in
+        [(serde_json::json!({ "tags": tags }), 100), (serde_json::json!({ "tags": tags, "done": true }), 0)]
+    {
+        let event = event_with("a.b", "c1", "p1", &data);
+        // 200,000 times four steps for what is found; asking each time would take as much again.
+        let found = index.wanting(&event, Timestamp::UNIX_EPOCH, 900_000).unwrap();
+        assert_eq!(found.len(), count);
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     event::Event,
     event_type::TypePattern,
     id::WebhookId,
-    pattern::{document::Part, tree::Tree},
+    pattern::{Steps, document::Part, steps::Spent, tree::Tree},
     rule::Rule,
 };
 
@@ -43,11 +43,17 @@ impl Wish {
     }
 
     /// Whether the event is wanted, which was found in its place. `body` reads the event's body.
-    pub(super) fn wants<'b, 'e: 'b>(&self, event: &Event, body: impl FnOnce() -> &'b Part<'e>) -> bool {
-        self.rest.as_ref().is_none_or(|rest| rest.wants(event, body))
+    pub(super) fn wants<'b, 'e: 'b>(
+        &self,
+        event: &Event,
+        body: impl FnOnce() -> &'b Part<'e>,
+        steps: &Steps,
+    ) -> Result<bool, Spent> {
+        self.rest.as_ref().map_or(Ok(true), |rest| rest.wants(event, body, steps))
     }
 
-    fn identity(&self) -> (WebhookId, Option<usize>) {
+    /// Tells wishes apart as [`PartialEq`] does.
+    pub(super) fn identity(&self) -> (WebhookId, Option<usize>) {
         (self.webhook, self.rest.as_ref().map(|rest| Arc::as_ptr(rest).addr()))
     }
 }
@@ -75,9 +81,17 @@ impl Rest {
         (self.names.as_deref(), self.pattern.as_ref())
     }
 
-    fn wants<'b, 'e: 'b>(&self, event: &Event, body: impl FnOnce() -> &'b Part<'e>) -> bool {
-        self.names.as_ref().is_none_or(|names| names.want(event))
-            && self.pattern.as_ref().is_none_or(|tree| tree.matches(body()))
+    fn wants<'b, 'e: 'b>(
+        &self,
+        event: &Event,
+        body: impl FnOnce() -> &'b Part<'e>,
+        steps: &Steps,
+    ) -> Result<bool, Spent> {
+        match &self.pattern {
+            _ if !self.names.as_ref().is_none_or(|names| names.want(event)) => Ok(false),
+            Some(tree) => tree.matches(body(), steps),
+            None => Ok(true),
+        }
     }
 }
 

@@ -69,15 +69,18 @@ impl Decimal {
         if self.is_negative { MIDDLE - magnitude } else { MIDDLE + magnitude }
     }
 
+    fn tail(&self) -> &str {
+        self.tail.as_deref().map_or("", |tail| tail)
+    }
+
     fn magnitude(&self, other: &Self) -> Ordering {
-        let tail = |decimal: &Self| decimal.tail.as_deref().cloned().unwrap_or_default();
         match (self.head, other.head) {
             (0, 0) => Ordering::Equal,
             (0, _) => Ordering::Less,
             (_, 0) => Ordering::Greater,
             (mine, theirs) => (self.exponent.cmp(&other.exponent))
                 .then(mine.cmp(&theirs))
-                .then_with(|| tail(self).cmp(&tail(other))),
+                .then_with(|| self.tail().cmp(other.tail())),
         }
     }
 }

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::event::Event;
 
+/// Bytes of a text that is no longer than usual.
+const LONG: usize = 64;
+
 /// The names that patterns use, as a tree, each with how many use it.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
@@ -247,21 +250,52 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// The values that it is or holds as an array.
-    pub(crate) fn scalars(&self) -> impl Iterator<Item = &Scalar<'a>> {
-        let parts = match self {
-            Self::Array(items) => items.as_slice(),
-            Self::Scalar(_) => std::slice::from_ref(self),
-            Self::Object(_) => &[],
-        };
-        parts.iter().filter_map(|part| match part {
+    /// The value, if it holds no others.
+    pub(crate) fn scalar(&self) -> Option<&Scalar<'a>> {
+        match self {
             Self::Scalar(scalar) => Some(scalar),
             Self::Array(_) | Self::Object(_) => None,
-        })
+        }
+    }
+
+    /// What it holds as an array, or itself.
+    pub(crate) fn elements(&self) -> &[Part<'a>] {
+        match self {
+            Self::Array(items) => items,
+            Self::Object(_) | Self::Scalar(_) => std::slice::from_ref(self),
+        }
+    }
+
+    /// How much more there is in it to be compared than one short value in each field: the values in its
+    /// arrays, and the length of its texts.
+    pub(crate) fn load(&self) -> usize {
+        let below: usize = match self {
+            Self::Scalar(_) => 0,
+            Self::Array(items) => items.iter().map(Part::load).sum(),
+            Self::Object(fields) => fields.iter().map(|(_, part)| part.load()).sum(),
+        };
+        self.own_load() + below
+    }
+
+    /// The same without what is in its elements and fields.
+    pub(crate) fn own_load(&self) -> usize {
+        match self {
+            Self::Scalar(scalar) => scalar.load(),
+            Self::Array(items) => items.len(),
+            Self::Object(_) => 0,
+        }
     }
 }
 
 impl Scalar<'_> {
+    /// How many times as long as a usual one it is, beyond that.
+    pub(crate) fn load(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len() / LONG,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Rounded(_) => 0,
+        }
+    }
+
     fn into_owned(self) -> Scalar<'static> {
         match self {
             Self::Null => Scalar::Null,
@@ -426,7 +460,7 @@ mod tests {
         let paths = paths(r#"{"a": ["x"]}"#);
         let text = format!(r#"{{"b":{0}{1},"a":{0}"x"{1}}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));
         let seen = Part::read(&text, &paths);
-        assert_eq!(seen.field("a").unwrap().scalars().count(), 1);
+        assert_eq!(seen.field("a").unwrap().elements().len(), 1);
     }
 
     #[test]

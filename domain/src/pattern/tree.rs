@@ -87,6 +87,27 @@ impl Test {
         }
     }
 
+    /// How many steps it takes to tell whether it holds for a value: one for some nanoseconds.
+    pub(crate) fn cost(&self, scalar: &Scalar<'_>) -> u64 {
+        let length = if let Scalar::Text(text) = scalar { text.len() } else { 0 };
+        let cost = match self {
+            // Compared to the first byte that differs.
+            Self::Text(wanted) | Self::Prefix(wanted) | Self::Suffix(wanted) => 1 + wanted.len() / 256,
+            Self::Wildcard(_) => 1 + length / 8,
+            // The whole text is folded.
+            Self::TextIgnoringCase(_) | Self::PrefixIgnoringCase(_) | Self::SuffixIgnoringCase(_) => {
+                1 + length
+            }
+            Self::Cidr(_) => 8,
+            Self::Range(_) => 2,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Exists | Self::Absent => 1,
+            Self::AnythingBut(tests) => {
+                return 1 + tests.iter().map(|test| test.cost(scalar)).sum::<u64>();
+            }
+        };
+        cost as u64
+    }
+
     /// Whether it holds for one value. [`Test::Absent`] holds for none.
     pub(crate) fn holds_for(&self, scalar: &Scalar<'_>) -> bool {
         match (self, scalar) {

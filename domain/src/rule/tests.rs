@@ -12,7 +12,7 @@ fn rule(value: Value) -> Rule {
 }
 
 fn matches(rule: &Rule, event: &Event) -> bool {
-    rule.matches(event, Timestamp::UNIX_EPOCH)
+    rule.matches(event, Timestamp::UNIX_EPOCH, &Steps::default()).unwrap()
 }
 
 #[test]

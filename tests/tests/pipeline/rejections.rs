@@ -7,6 +7,7 @@ use posthorn_tests::{
 };
 use prost::Message;
 use prost_types::{Struct, Timestamp, Value, value::Kind};
+use serde_json::json;
 
 const MOST_BYTES: usize = 20_000;
 
@@ -113,4 +114,47 @@ async fn a_publisher_of_rubbish_fills_no_disk_and_the_latest_of_it_can_be_looked
     assert!(rejected[0].message.is_empty(), "the oldest made room");
     let total = app.database.count("SELECT sum(bytes)::bigint FROM rejected_bytes", &[]).await;
     assert_eq!(total, kept().await);
+}
+
+#[tokio::test]
+async fn an_event_that_costs_too_much_to_match_is_rejected_while_anothers_events_flow() {
+    let app = App::with(&[("POSTHORN_MAX_MATCH_STEPS", "1000000")]).await;
+    let receiver = Receiver::start(always(200)).await;
+    let prefixes: Vec<_> = (0..100).map(|n| json!({ "prefix": format!("{n}-") })).collect();
+    let rules = json!([{ "companies": ["wide"], "pattern": { "data": { "tags": prefixes } } }]);
+    app.add_webhook_with_rules(&receiver.url("/wide"), &rules).await;
+    app.add_webhook(&receiver.url("/other"), &["--companies", "other"]).await;
+    let _roles = app.start().await;
+    let tagged = |company: &str, tags: usize| {
+        let data = json!({ "tags": vec!["7"; tags] }).to_string();
+        let company_id = company.to_owned();
+        Event { data: Some(Data::Json(data.into())), company_id, ..event("todo.created") }
+    };
+
+    let costly: Vec<_> = (0..3).map(|_| tagged("wide", 20_000)).collect();
+    let others: Vec<_> = (0..3).map(|_| tagged("other", 20_000)).collect();
+    for (costly, other) in costly.iter().zip(&others) {
+        app.publish(costly).await;
+        app.publish(other).await;
+    }
+    let cheap = tagged("wide", 2000);
+    app.publish(&cheap).await;
+
+    let mut wanted = ids(&others);
+    wanted.sort();
+    eventually_is("arrived", wanted, async || {
+        let mut arrived = receiver.ids("/other");
+        arrived.sort();
+        arrived
+    })
+    .await;
+    assert!(app.database.records_event(&cheap.id).await.webhook_ids.is_empty());
+    eventually_is("rejected", costly.len(), async || app.database.rejected_events().await.len()).await;
+    for (row, costly) in app.database.rejected_events().await.iter().zip(&costly) {
+        assert_eq!((row.field.as_str(), &row.message), ("data", &costly.encode_to_vec()));
+        for told in ["POSTHORN_MAX_MATCH_STEPS", "\"data.tags\" holds 20000 values"] {
+            assert!(row.reason.contains(told), "{}", row.reason);
+        }
+    }
+    assert!(receiver.ids("/wide").is_empty());
 }

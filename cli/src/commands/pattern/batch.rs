@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 
 use anyhow::Context;
-use posthorn_domain::pattern::{Limits, Pattern, PatternProblem};
+use posthorn_domain::pattern::{Limits, Pattern, PatternProblem, Unmatchable};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -46,7 +46,8 @@ fn answer(line: &str, limits: &Limits) -> Value {
         Err(problems) => json!({ "problems": problems }),
         Ok(pattern) => match pattern.matches_text(&event) {
             Ok(matched) => json!({ "match": matched }),
-            Err(error) => problem("bad_event", &event, &format!("the event is not JSON: {error}")),
+            Err(error @ Unmatchable::NotJson(_)) => problem("bad_event", &event, &error.to_string()),
+            Err(Unmatchable::TooCostly(costly)) => problem("too_costly", &event, &costly.to_string()),
         },
     }
 }
