@@ -45,10 +45,10 @@ pub struct Pattern {
 #[derive(Debug, thiserror::Error)]
 pub enum Unmatchable {
     /// The text is not JSON, or not of the kind that is asked for.
-    #[error("it is not an event's body: {0}")]
+    #[error("it is not an event's body")]
     NotJson(#[from] serde_json::Error),
     /// It would take too long.
-    #[error("{0}")]
+    #[error(transparent)]
     TooCostly(#[from] TooCostly),
 }
 

@@ -5,10 +5,15 @@ use std::borrow::Cow;
 /// The text in which letters that differ only by case are the same. Letters map one to one: `ß` stays
 /// and is not `SS`.
 pub(crate) fn folded(text: &str) -> Cow<'_, str> {
-    match text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+    match is_plain(text) {
         true => Cow::Borrowed(text),
         false => Cow::Owned(text.chars().map(fold).collect()),
     }
+}
+
+/// Whether it is folded at a glance.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }
 
 fn fold(letter: char) -> char {

@@ -4,7 +4,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{decimal::Decimal, document::Scalar, fold::folded, wildcard::Wildcard};
+use super::{
+    decimal::Decimal,
+    document::Scalar,
+    fold::{folded, is_plain},
+    wildcard::Wildcard,
+};
 
 /// What a pattern says, with every `$or` multiplied out: one branch must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -94,9 +99,10 @@ impl Test {
             // Compared to the first byte that differs.
             Self::Text(wanted) | Self::Prefix(wanted) | Self::Suffix(wanted) => 1 + wanted.len() / 256,
             Self::Wildcard(_) => 1 + length / 8,
-            // The whole text is folded.
+            // The whole text is looked through, and folded letter by letter if need be.
             Self::TextIgnoringCase(_) | Self::PrefixIgnoringCase(_) | Self::SuffixIgnoringCase(_) => {
-                1 + length
+                let is_plain = matches!(scalar, Scalar::Text(text) if is_plain(text));
+                1 + if is_plain { length / 8 } else { 4 * length }
             }
             Self::Cidr(_) => 8,
             Self::Range(_) => 2,

@@ -46,7 +46,9 @@ fn answer(line: &str, limits: &Limits) -> Value {
         Err(problems) => json!({ "problems": problems }),
         Ok(pattern) => match pattern.matches_text(&event) {
             Ok(matched) => json!({ "match": matched }),
-            Err(error @ Unmatchable::NotJson(_)) => problem("bad_event", &event, &error.to_string()),
+            Err(Unmatchable::NotJson(error)) => {
+                problem("bad_event", &event, &format!("the event is not JSON: {error}"))
+            }
             Err(Unmatchable::TooCostly(costly)) => problem("too_costly", &event, &costly.to_string()),
         },
     }

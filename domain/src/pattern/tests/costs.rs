@@ -59,6 +59,9 @@ fn long_texts_cost_what_reading_them_costs() {
         let told = asked(&json!([test]), &long, 1000).0.expect_err("it takes more").to_string();
         assert!(told.contains("\"data.list\" holds a long text"), "{told}");
     }
+    let capitals = json!("Ä".repeat(1000));
+    let (_, spent) = asked(&json!([{ "equals-ignore-case": "Y" }]), &capitals, u64::MAX);
+    assert!(spent >= 8000, "folding takes longer than reading: {spent} steps");
     let (_, spent) = asked(&json!([{ "prefix": "y" }]), &long, u64::MAX);
     assert!(spent < 100, "a prefix does not read it: {spent} steps");
 }
