@@ -8,8 +8,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use posthorn_broker::{Broker, BrokerError, DeliveryHeaders, Names, Publisher, Role, Session, Viewer};
 use posthorn_domain::{
+    error_chain::error_chain,
     id::{EventRef, WebhookId},
-    told::told,
 };
 use posthorn_proto::v1;
 use tokio::{
@@ -55,7 +55,7 @@ impl Line {
                     self.open.send_replace(Some(Open { session: session.clone(), publisher }));
                     stop.run_until_cancelled(session.ended()).await;
                 }
-                Err(error) => session.fail(told(&error)),
+                Err(error) => session.fail(error_chain(&error)),
             }
             if stop.is_cancelled() {
                 // Requests that run may still need it: it is closed at the very end.
@@ -80,7 +80,7 @@ impl Line {
     pub(crate) async fn publish(&self, event: &v1::Event) -> Result<(), Problem> {
         let connect = || posthorn_proto::Publisher::connect(&self.url, self.names.prefix());
         let publisher = self.events.get_or_try_init(connect).await.map_err(|error| {
-            tracing::warn!("cannot publish an event: {}", told(&error));
+            tracing::warn!("cannot publish an event: {}", error_chain(&error));
             unavailable()
         })?;
         Ok(publisher.publish(event).await?)
@@ -111,7 +111,7 @@ impl Line {
             // A webhook without a queue has had no delivery yet.
             Ok(waiting) => waiting.into_iter().map(|waiting| Some(waiting.unwrap_or(0))).collect(),
             Err(error) => {
-                tracing::warn!("cannot tell how many deliveries wait: {}", told(&error));
+                tracing::warn!("cannot tell how many deliveries wait: {}", error_chain(&error));
                 vec![None; ids.len()]
             }
         }

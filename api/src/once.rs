@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use posthorn_store::Begun;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -121,13 +121,13 @@ impl Once {
                 let written = serde_json::to_vec(&answer).expect("what we show can be written");
                 let sealed = api.keys.seal_bytes(&written, key.as_bytes(), rand::random());
                 if let Err(error) = api.store.answer_once(caller.token_id, key, &sealed).await {
-                    tracing::warn!("cannot keep an answer for its Idempotency-Key: {}", told(&error));
+                    tracing::warn!("cannot keep an answer for its Idempotency-Key: {}", error_chain(&error));
                 }
                 Ok(answer.into_response())
             }
             Err(problem) => {
                 if let Err(error) = api.store.give_up_once(caller.token_id, key).await {
-                    tracing::warn!("cannot give an Idempotency-Key up: {}", told(&error));
+                    tracing::warn!("cannot give an Idempotency-Key up: {}", error_chain(&error));
                 }
                 Err(problem)
             }

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use posthorn_broker::BrokerError;
-use posthorn_domain::{Problem as Fault, told::told};
+use posthorn_domain::{Problem as Fault, error_chain::error_chain};
 use posthorn_proto::PublishError;
 use posthorn_store::StoreError;
 use serde::Serialize;
@@ -257,7 +257,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::WrongState { .. } => Self::new(Kind::Conflict, error.to_string()),
             StoreError::NoConnection(_) | StoreError::NoAnswer { .. } | StoreError::NotMigrated(_) => {
-                tracing::warn!("cannot answer a request: {}", told(&error));
+                tracing::warn!("cannot answer a request: {}", error_chain(&error));
                 Self::new(Kind::Unavailable, "the database does not answer: try again later").after(5)
             }
             StoreError::BadUrl(_)
@@ -265,7 +265,7 @@ impl From<StoreError> for Problem {
             | StoreError::Query { .. }
             | StoreError::Migration(_)
             | StoreError::Unreadable { .. } => {
-                tracing::error!("cannot answer a request: {}", told(&error));
+                tracing::error!("cannot answer a request: {}", error_chain(&error));
                 Self::new(Kind::Internal, "the log of the API says what; the request id helps to find it")
             }
         }
@@ -274,14 +274,14 @@ impl From<StoreError> for Problem {
 
 impl From<BrokerError> for Problem {
     fn from(error: BrokerError) -> Self {
-        tracing::warn!("cannot answer a request: {}", told(&error));
+        tracing::warn!("cannot answer a request: {}", error_chain(&error));
         Self::new(Kind::Unavailable, "RabbitMQ does not answer: try again later").after(5)
     }
 }
 
 impl From<PublishError> for Problem {
     fn from(error: PublishError) -> Self {
-        tracing::warn!("cannot publish an event: {}", told(&error));
+        tracing::warn!("cannot publish an event: {}", error_chain(&error));
         let detail = "RabbitMQ did not confirm the event: publish it again with the same id";
         Self::new(Kind::Unavailable, detail).after(5)
     }

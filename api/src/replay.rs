@@ -1,7 +1,7 @@
 //! Replays at work: any process goes on with any replay, a few deliveries at a time.
 //!
 //! A replay waits behind live traffic: it puts deliveries into its webhook's queue only while few wait
-//! there, so that whatever is set aside anew waits behind few of them, and rounds, in which most live
+//! there, so that whatever is set aside anew waits behind few of them, and batches, in which most live
 //! deliveries travel, pass the queue by. How far it has come is written after the confirms: a process that
 //! falls in between repeats a few, and loses none.
 
@@ -9,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use posthorn_domain::{event::Event, id::EventRef, pattern::Steps, rule::Rule, told::told, webhook::State};
+use posthorn_domain::{
+    error_chain::error_chain, event::Event, id::EventRef, pattern::Steps, rule::Rule, webhook::State,
+};
 use posthorn_store::{Candidate, Progress, ReplayRecord, StoreError, Version, WebhookRecord};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +39,7 @@ pub(crate) async fn run(api: Arc<Api>, stop: CancellationToken) {
     let process = Uuid::now_v7();
     while !stop.is_cancelled() {
         let has_worked = go_on(&api, process).await.unwrap_or_else(|error| {
-            tracing::warn!("cannot go on with replays: {}", told(&error));
+            tracing::warn!("cannot go on with replays: {}", error_chain(&error));
             false
         });
         if !has_worked {

@@ -194,7 +194,7 @@ impl Installation {
         self.webhooks.iter().map(|id| Names::new(&self.name).webhook(*id)).collect()
     }
 
-    /// How many deliveries the routers have sent on their rounds.
+    /// How many deliveries the routers have sent in delivery batches.
     pub(crate) async fn routed(&self) -> anyhow::Result<usize> {
         let mut sum = 0.0;
         for role in self.roles.iter().filter(|role| role.name == "router") {
@@ -240,13 +240,13 @@ impl Installation {
         let delays =
             SCHEDULE.parse::<RetryPolicy>().map_err(|error| anyhow::anyhow!("{error}"))?.queue_delays();
         let mut exchanges =
-            vec![names.events(), names.deliveries(), names.orphans(), names.journal(), names.rounds()];
+            vec![names.events(), names.deliveries(), names.orphans(), names.journal(), names.batches()];
         exchanges.extend(delays.iter().map(|delay| names.retry(*delay)));
         for exchange in exchanges {
             channel.exchange_delete(exchange.into(), Default::default()).await?;
         }
         let mut queues = self.webhook_queues();
-        queues.extend([names.router(), names.orphans(), names.journal(), names.rounds()]);
+        queues.extend([names.router(), names.orphans(), names.journal(), names.batches()]);
         queues.extend(delays.iter().map(|delay| names.retry(*delay)));
         delete_queues(&channel, queues).await?;
         execute(&self.servers.database_url, &format!("DROP DATABASE {} WITH (FORCE)", self.name)).await

@@ -9,8 +9,8 @@ use crate::{broker::Config, error::BrokerError, session::Session};
 pub struct Backlog {
     /// Events to be routed.
     pub events: u32,
-    /// Rounds on their way to a dispatcher.
-    pub rounds: u32,
+    /// Delivery batches on their way to a dispatcher.
+    pub batches: u32,
     /// Retries whose delay runs.
     pub retries: u32,
     /// Deliveries whose webhook has no queue.
@@ -44,7 +44,7 @@ async fn look(channel: &Channel, config: &Config) -> Result<Backlog, BrokerError
     }
     Ok(Backlog {
         events: waiting(channel, names.router()).await?,
-        rounds: waiting(channel, names.rounds()).await?,
+        batches: waiting(channel, names.batches()).await?,
         retries,
         orphans: waiting(channel, names.orphans()).await?,
         journal: waiting(channel, names.journal()).await?,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use lapin::uri::AMQPUri;
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -114,7 +114,7 @@ impl Broker {
                     tracing::warn!(
                         "RabbitMQ at {} is not available ({}), trying again in {} ms",
                         self.address(),
-                        told(&error),
+                        error_chain(&error),
                         wait.as_millis()
                     );
                     if stop.run_until_cancelled(sleep(wait)).await.is_none() {

@@ -20,7 +20,7 @@ use lapin::{
     options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
     types::FieldTable,
 };
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use tokio::{
     sync::{Notify, Semaphore},
     time::{sleep_until, timeout},
@@ -287,7 +287,7 @@ async fn acknowledge(session: Arc<Session>, channel: Arc<ConsumerChannel>) {
             () = patience => {}
         }
         if let Err(error) = channel.acknowledge_due(false).await {
-            tracing::warn!("lost a channel of RabbitMQ: {}", told(&error));
+            tracing::warn!("lost a channel of RabbitMQ: {}", error_chain(&error));
             break;
         }
     }

@@ -40,10 +40,10 @@ const DELIVERY_COUNT: &str = "x-delivery-count";
 /// mistake; whoever may publish to the exchange could set it too.
 const OWN_APP_ID: &str = "posthorn";
 
-/// What brings a round from a delay queue to the dispatchers.
-pub(crate) const ROUNDS_KEY: &str = "rounds";
+/// What brings a batch from a delay queue to the dispatchers.
+pub(crate) const BATCHES_KEY: &str = "batches";
 
-const ROUND_TYPE: &str = "posthorn.v1.Round";
+const BATCH_TYPE: &str = "posthorn.v1.DeliveryBatch";
 const JOURNAL_TYPE: &str = "posthorn.v1.JournalBatch";
 
 /// Bytes of a rejected message that are kept at most.
@@ -222,16 +222,16 @@ impl Names {
         }
     }
 
-    /// A round, from a router to a dispatcher.
-    pub fn round(&self, body: Bytes) -> Publication {
-        self.internal(self.rounds(), ROUND_TYPE, body)
+    /// A batch, from a router to a dispatcher.
+    pub fn batch(&self, body: Bytes) -> Publication {
+        self.internal(self.batches(), BATCH_TYPE, body)
     }
 
-    /// A round of one delivery that comes to a dispatcher after a delay, with the delivery's headers.
-    pub fn delayed_round(&self, delay: Duration, body: Bytes, headers: &DeliveryHeaders) -> Publication {
-        let round = self.internal(self.retry(delay), ROUND_TYPE, body);
-        let properties = round.properties.with_headers(headers.write());
-        Publication { routing_key: ROUNDS_KEY.into(), properties, ..round }
+    /// A batch of one delivery that comes to a dispatcher after a delay, with the delivery's headers.
+    pub fn delayed_batch(&self, delay: Duration, body: Bytes, headers: &DeliveryHeaders) -> Publication {
+        let batch = self.internal(self.retry(delay), BATCH_TYPE, body);
+        let properties = batch.properties.with_headers(headers.write());
+        Publication { routing_key: BATCHES_KEY.into(), properties, ..batch }
     }
 
     /// A batch of journal entries.

@@ -46,9 +46,9 @@ impl Names {
         format!("{}.quarantine", self.prefix)
     }
 
-    /// The exchange and the queue of rounds, from routers to dispatchers.
-    pub fn rounds(&self) -> String {
-        format!("{}.rounds", self.prefix)
+    /// The exchange and the queue of batches, from routers to dispatchers.
+    pub fn batches(&self) -> String {
+        format!("{}.batches", self.prefix)
     }
 
     /// The direct exchange of deliveries; the routing key is the webhook's id.

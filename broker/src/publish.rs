@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use posthorn_proto::confirm::{ConfirmChannel, Publication};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
@@ -63,7 +63,7 @@ impl Session {
         Ok(Publisher { requests, bytes: Arc::new(Semaphore::new(MOST_BYTES_IN_FLIGHT)) })
     }
 
-    /// Waits until the broker has confirmed a round and a journal batch, both empty: nothing is in the way
+    /// Waits until the broker has confirmed a batch and a journal batch, both empty: nothing is in the way
     /// of an event, then.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Session {
     pub async fn prove_way(self: &Arc<Self>) -> Result<(), BrokerError> {
         let publisher = self.publisher().await?;
         let names = self.names();
-        for empty in [names.round(Bytes::new()), names.journal_batch(Bytes::new())] {
+        for empty in [names.batch(Bytes::new()), names.journal_batch(Bytes::new())] {
             publisher.publish(empty).await?.wait().await?;
         }
         Ok(())
@@ -143,7 +143,7 @@ async fn own(
                     progress = Instant::now();
                     tokens.into_iter().for_each(confirm);
                 }
-                Ok(Err(error)) => return session.fail(told(&error)),
+                Ok(Err(error)) => return session.fail(error_chain(&error)),
                 Err(_) => {}
             },
         }
@@ -175,7 +175,7 @@ async fn confirmed<T: Send + 'static>(
 ) -> Result<Vec<T>, String> {
     loop {
         match timeout(CONFIRM_TIMEOUT, channel.confirmed()).await {
-            Ok(confirmed) => return confirmed.map_err(|error| told(&error)),
+            Ok(confirmed) => return confirmed.map_err(|error| error_chain(&error)),
             Err(_) if session.is_blocked() => {}
             Err(_) => return Err(UNCONFIRMED.to_owned()),
         }

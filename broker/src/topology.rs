@@ -12,7 +12,7 @@ use posthorn_domain::id::WebhookId;
 use crate::{
     broker::{Config, QueueType, Role},
     error::{BrokerError, not_found, precondition_failed},
-    message::ROUNDS_KEY,
+    message::BATCHES_KEY,
     names::Names,
 };
 
@@ -51,8 +51,8 @@ async fn inside(channel: &Channel, config: &Config) -> Result<(), BrokerError> {
     pair(channel, &names.suspect_events(), limited(&names.quarantine())).await?;
     pair(channel, &names.suspect_deliveries(), arguments(QueueType::Quorum)).await?;
     pair(channel, &names.journal(), arguments(QueueType::Quorum)).await?;
-    pair(channel, &names.rounds(), arguments(QueueType::Quorum)).await?;
-    bind(channel, &names.rounds(), &names.deliveries(), ROUNDS_KEY).await?;
+    pair(channel, &names.batches(), arguments(QueueType::Quorum)).await?;
+    bind(channel, &names.batches(), &names.deliveries(), BATCHES_KEY).await?;
     queue(channel, &names.router(), limited(&names.suspect_events())).await?;
     bind(channel, &names.router(), &names.events(), "#").await
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use posthorn_broker::Broker;
-use posthorn_domain::{status::Status, told::told};
+use posthorn_domain::{error_chain::error_chain, status::Status};
 use posthorn_store::{AccessWatch, Store, Wants, Watch};
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -265,7 +265,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Tells whether the database answers, again and again.
 async fn watch_database(store: Store, status: Status) {
     loop {
-        let missing = store.check().await.err().map(|error| format!("PostgreSQL: {}", told(&error)));
+        let missing = store.check().await.err().map(|error| format!("PostgreSQL: {}", error_chain(&error)));
         let pause = if missing.is_some() { Duration::from_millis(500) } else { Duration::from_secs(5) };
         status.set(missing);
         tokio::time::sleep(pause).await;

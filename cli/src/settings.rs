@@ -231,7 +231,7 @@ pub(crate) struct RoutingSettings {
 /// What the dispatcher alone needs.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeliverySettings {
-    /// The most deliveries of rounds, the quick way, that a dispatcher holds at a time, besides attempts
+    /// The most deliveries of batches, the quick way, that a dispatcher holds at a time, besides attempts
     /// that take longer than a second
     #[arg(long, env = "POSTHORN_DISPATCHER_PREFETCH", default_value = "2048", value_name = "N")]
     pub(crate) dispatcher_prefetch: NonZeroU16,

@@ -14,13 +14,13 @@ use posthorn_broker::{
 };
 use posthorn_domain::{
     breaker::Told,
+    delivery_batch::{self, BatchedEvent},
     event::Rejection,
     id::{EventRef, WebhookId},
     journal::{Attempted, Consequence, Entry},
     outage::Reach,
     outcome::Outcome,
     retry::{Step, next_step},
-    round::{self, RoundEvent},
 };
 use posthorn_trace::Span;
 use tokio::{sync::OnceCell, time::timeout};
@@ -29,11 +29,11 @@ use uuid::Uuid;
 use crate::{
     Dispatcher,
     admission::{Admitted, NotAdmitted, Patience},
+    batches::Part,
     letter::Letter,
     metrics,
     pace::PROMPT,
     recipient::{Place, Recipient, Recipients},
-    rounds::Part,
     unsettled::Key,
 };
 
@@ -62,7 +62,7 @@ pub(crate) struct Delivery {
 pub(crate) enum Held {
     /// A message of its own, from its webhook's queue.
     Message(Receipt),
-    /// A part of a round.
+    /// A part of a batch.
     Part(Part),
     /// A message of its own, from among the suspects: it was attempted alone, and came back so often.
     Suspect { receipt: Receipt, returns: u32 },
@@ -253,7 +253,7 @@ impl Line {
         let message = letter.message.clone();
         let again = match headers.is_canary {
             false => names.delayed(delay, id, letter.event, message, headers),
-            true => names.delayed_round(delay, canary(id, message, headers), headers),
+            true => names.delayed_batch(delay, canary(id, message, headers), headers),
         };
         self.publisher.publish(again).await?.wait().await
     }
@@ -278,7 +278,7 @@ impl Line {
         let names = self.session.names();
         let publication = names.delivery(id, letter.event, letter.message.clone(), &headers);
         let publishing = async { self.publisher.publish(publication).await?.wait().await };
-        // An error means that the session has ended, and the whole round comes back.
+        // An error means that the session has ended, and the whole batch comes back.
         if publishing.await.is_ok() {
             metrics::set_aside();
             self.dispatcher.done(held, None);
@@ -410,9 +410,9 @@ impl Position {
     }
 }
 
-/// The canary comes back as a round of its own, ahead of what waits in its webhook's queue.
+/// The canary comes back as a batch of its own, ahead of what waits in its webhook's queue.
 fn canary(id: WebhookId, message: Bytes, headers: &DeliveryHeaders) -> Bytes {
-    round::encode(vec![RoundEvent {
+    delivery_batch::encode(vec![BatchedEvent {
         message,
         received_at: headers.received_at.unwrap_or_else(Timestamp::now),
         published_at: headers.published_at,

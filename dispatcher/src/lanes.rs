@@ -1,4 +1,4 @@
-//! The lanes of one session: one for each enabled webhook, for what is not delivered by rounds. One task
+//! The lanes of one session: one for each enabled webhook, for what is not delivered by batches. One task
 //! takes what comes in all of them.
 
 use std::{
@@ -74,7 +74,7 @@ impl Lanes {
         Self { line, opener, stop }
     }
 
-    /// Makes the webhooks known to rounds; their lanes are still to be started.
+    /// Makes the webhooks known to batches; their lanes are still to be started.
     pub(crate) fn know(&self, targets: impl Iterator<Item = Arc<Target>>) -> Vec<Arc<Recipient>> {
         targets.map(|target| self.recipient(target)).collect()
     }

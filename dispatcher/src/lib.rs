@@ -1,9 +1,10 @@
-//! The dispatcher: consumes rounds and each enabled webhook's queue, and makes the attempts.
+//! The dispatcher: consumes batches and each enabled webhook's queue, and makes the attempts.
 //!
 //! A delivery is acknowledged only after the attempt's consequence is safe in the broker: its retry,
 //! and its journal entry. A crash between any two lines repeats the attempt and never loses it.
 
 mod admission;
+mod batches;
 mod channels;
 mod circuit_breaker;
 mod delivery;
@@ -16,7 +17,6 @@ mod outage;
 mod pace;
 mod permits;
 mod recipient;
-mod rounds;
 mod suspects;
 mod targets;
 mod unsettled;
@@ -26,7 +26,7 @@ use std::{net::SocketAddr, pin::pin, sync::Arc};
 use posthorn_attempt::{CannotPrepare, Receivers};
 use posthorn_broker::{Broker, BrokerError, Role, Session};
 use posthorn_domain::{
-    address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy, status::Status, told::told,
+    address::AddressPolicy, error_chain::error_chain, keyring::KeyRing, retry::RetryPolicy, status::Status,
 };
 use posthorn_store::Update;
 use tokio::sync::mpsc;
@@ -53,7 +53,7 @@ pub struct Settings {
     pub name_servers: Vec<SocketAddr>,
     /// Opens the webhooks' secrets.
     pub keys: KeyRing,
-    /// The most deliveries of rounds that are held at a time.
+    /// The most deliveries of batches that are held at a time.
     pub held: u16,
     /// Channels over which the webhooks' consumers are spread.
     pub channels: usize,
@@ -131,7 +131,7 @@ pub async fn run(
         let spread = Spread { held: settings.held, channels: settings.channels };
         let served = serve(&session, &dispatcher, &mut targets, &mut updates, spread, &stop).await;
         if let Err(error) = served {
-            session.fail(told(&error));
+            session.fail(error_chain(&error));
         }
         session.close().await;
     }
@@ -162,9 +162,9 @@ async fn serve(
     let lanes = Lanes::new(session.clone(), line.clone(), spread.channels);
     let known = lanes.know(targets.all().cloned());
     let halt = stop.child_token();
-    let rounds = async {
+    let batches = async {
         let _halt = halt.clone().drop_guard();
-        rounds::run(session, &channel, &line, spread.held, &halt).await
+        batches::run(session, &channel, &line, spread.held, &halt).await
     };
     let suspects = async {
         let _halt = halt.clone().drop_guard();
@@ -179,7 +179,7 @@ async fn serve(
         }
     };
     let probing = halt.run_until_cancelled(dispatcher.outage.probe(&dispatcher.receivers, &line.recipients));
-    let (rounds, suspects, following, _) = tokio::join!(rounds, suspects, following, probing);
+    let (batches, suspects, following, _) = tokio::join!(batches, suspects, following, probing);
     lanes.stop().await;
     if stop.is_cancelled() {
         dispatcher.deliveries.close();
@@ -195,7 +195,7 @@ async fn serve(
             () = session.ended() => {}
         }
     }
-    rounds.and(suspects).and(following)
+    batches.and(suspects).and(following)
 }
 
 /// Starts the lanes and tells them what changes. Returns only if they cannot be started.

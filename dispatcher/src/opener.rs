@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use posthorn_broker::{BrokerError, Session};
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use tokio::{
     sync::mpsc::{Sender, error::SendError},
     time::sleep,
@@ -81,7 +81,7 @@ impl Opener {
             }
             Err(_) if !is_wanted() => Ok(()),
             Err(error) => {
-                tracing::error!(webhook.id = %recipient.id(), "delivers nothing to a webhook: {}", told(&error));
+                tracing::error!(webhook.id = %recipient.id(), "delivers nothing to a webhook: {}", error_chain(&error));
                 Err(error)
             }
         }

@@ -1,5 +1,5 @@
 //! Whether a receiver keeps pace. Deliveries to one that does not wait in its webhook's queue, so that
-//! they hold up no round that other webhooks share.
+//! they hold up no batch that other webhooks share.
 
 use std::time::{Duration, Instant};
 

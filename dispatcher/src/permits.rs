@@ -17,9 +17,9 @@ pub use fair_queue::Shares;
 
 use crate::{admission::Patience, metrics};
 
-/// Deliveries of a company's rounds that wait for permits: so that one whose share is taken by receivers
+/// Deliveries of a company's batches that wait for permits: so that one whose share is taken by receivers
 /// that hang fills no dispatcher with what waits for it.
-const MOST_OF_ROUNDS: usize = 64;
+const MOST_OF_BATCHES: usize = 64;
 
 /// All permits of the process.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ impl Permits {
         if self.queue().take(&who) {
             return Some(Permit { permits: self.clone(), who });
         }
-        if patience == Patience::Brief && self.queue().waiting(&who.tenant) >= MOST_OF_ROUNDS {
+        if patience == Patience::Brief && self.queue().waiting(&who.tenant) >= MOST_OF_BATCHES {
             return None;
         }
         let (sender, granted) = oneshot::channel();

@@ -23,7 +23,7 @@ use crate::{
 
 /// The right to make an attempt at this webhook.
 pub(crate) type Turn = OwnedSemaphorePermit;
-/// The right of a delivery that comes in a round to wait for a turn.
+/// The right of a delivery that comes in a batch to wait for a turn.
 pub(crate) struct Place(Arc<Recipient>);
 
 /// Deliveries that are held for each attempt that may run: while one is being attempted, the last

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod breaker;
+pub mod delivery_batch;
 pub mod event;
 pub mod event_type;
 pub mod explain;
@@ -21,7 +22,6 @@ pub mod pattern;
 mod problem;
 pub mod retry;
 pub mod retry_after;
-pub mod round;
 pub mod rule;
 pub mod schema;
 pub mod signature;
@@ -34,5 +34,5 @@ pub mod token;
 pub mod trace_context;
 pub mod webhook;
 
-pub use posthorn_proto::told;
+pub use posthorn_proto::error_chain;
 pub use problem::Problem;

@@ -149,7 +149,7 @@ pub fn only_company(rules: &[Rule]) -> Option<&str> {
 
 impl LastOutcome {
     /// What came of the attempt, in words.
-    pub fn told(&self) -> String {
+    pub fn described(&self) -> String {
         let what = match (self.outcome.as_str(), self.status) {
             ("gone", _) => "the receiver answered 410, it wants no more".to_owned(),
             (_, Some(status)) => format!("the receiver answered {status}"),

@@ -5,9 +5,9 @@
 
 #[cfg(feature = "publisher")]
 pub mod confirm;
+pub mod error_chain;
 #[cfg(feature = "publisher")]
 mod publisher;
-pub mod told;
 
 #[cfg(feature = "publisher")]
 pub use publisher::{PublishError, Publisher};

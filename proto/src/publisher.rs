@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     CONTENT_TYPE, EVENT_TYPE,
     confirm::{ConfirmChannel, Publication},
-    told::told,
+    error_chain::error_chain,
     v1::Event,
 };
 
@@ -180,7 +180,7 @@ async fn own(url: String, first: Connection, mut requests: mpsc::Receiver<Reques
                 Ok(()) => return,
                 Err(failure) => failure,
             },
-            Err(error) => told(&error),
+            Err(error) => error_chain(&error),
         };
         tracing::warn!("cannot publish to RabbitMQ ({failure}), trying again in {} ms", pause.as_millis());
         *last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
@@ -200,7 +200,7 @@ async fn serve(
     pause: &mut Duration,
 ) -> Result<(), String> {
     let opened = timeout(CONFIRM_TIMEOUT, ConfirmChannel::open(connection)).await;
-    let mut channel = opened.map_err(|_| "it does not answer")?.map_err(|error| told(&error))?;
+    let mut channel = opened.map_err(|_| "it does not answer")?.map_err(|error| error_chain(&error))?;
     let mut sequence = 0u64;
     let mut waiting = BTreeMap::new();
     for request in unconfirmed.drain(..) {
@@ -230,7 +230,7 @@ async fn serve(
                             let _ = request.confirmed.send(());
                         }
                     }
-                    Ok(Err(error)) => break told(&error),
+                    Ok(Err(error)) => break error_chain(&error),
                     Err(_) => break "it does not confirm".to_owned(),
                 }
             }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use posthorn_broker::Session;
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use posthorn_store::{Store, StoreError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ pub(crate) async fn run(session: &Arc<Session>, store: &Store, settings: Setting
         let mut lateness = Lateness::default();
         loop {
             if let Err(error) = tidy(session, store, settings, &mut lateness).await {
-                tracing::warn!("cannot tidy up: {}", told(&error));
+                tracing::warn!("cannot tidy up: {}", error_chain(&error));
             }
             sleep(EVERY).await;
         }
@@ -47,17 +47,17 @@ async fn tidy(
         return Ok(());
     };
     if let Err(error) = lateness.look(&janitor).await {
-        tracing::warn!("cannot look for late retries: {}", told(&error));
+        tracing::warn!("cannot look for late retries: {}", error_chain(&error));
     }
     match janitor.maintain_partitions(Timestamp::now(), settings.retention).await {
         Ok(dropped) => {
             dropped.iter().for_each(|name| tracing::info!("dropped the partition {name}: it is too old"))
         }
-        Err(error) => tracing::warn!("cannot look after the partitions: {}", told(&error)),
+        Err(error) => tracing::warn!("cannot look after the partitions: {}", error_chain(&error)),
     }
     match janitor.maintain_statistics(Timestamp::now(), settings.minutes, settings.hours).await {
         Ok(folded) => folded.iter().for_each(|name| tracing::info!("folded {name} into hours")),
-        Err(error) => tracing::warn!("cannot look after the statistics: {}", told(&error)),
+        Err(error) => tracing::warn!("cannot look after the statistics: {}", error_chain(&error)),
     }
     let forgotten = janitor.make_room_for_rejected(settings.recording.most_rejected_bytes).await?;
     metrics::rejected_unkept(forgotten);
@@ -72,7 +72,7 @@ async fn tidy(
     for id in deleted.drain(..) {
         match session.unbind_webhook(id).await {
             Ok(()) => unbound.push(id),
-            Err(error) => tracing::warn!(webhook.id = %id, "cannot unbind a queue: {}", told(&error)),
+            Err(error) => tracing::warn!(webhook.id = %id, "cannot unbind a queue: {}", error_chain(&error)),
         }
     }
     if !unbound.is_empty() {
@@ -81,7 +81,7 @@ async fn tidy(
     for id in unbound {
         match session.delete_webhook(id).await {
             Ok(()) => janitor.forget_webhook(id).await?,
-            Err(error) => tracing::warn!(webhook.id = %id, "cannot delete a queue: {}", told(&error)),
+            Err(error) => tracing::warn!(webhook.id = %id, "cannot delete a queue: {}", error_chain(&error)),
         }
     }
     Ok(())

@@ -5,10 +5,10 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use posthorn_broker::{BrokerError, Receipt, Received, Session, Source};
 use posthorn_domain::{
+    error_chain::error_chain,
     event::Rejection,
     journal::{Entry, Rejected, decode, encode},
     status::Status,
-    told::told,
 };
 use posthorn_store::{Disabled, Recorded, Recording, Store, StoreError};
 use tokio::time::sleep;
@@ -125,7 +125,10 @@ async fn write(store: &Store, entries: &[Entry], recording: Recording, status: &
                 return tell(recorded, entries);
             }
             Err(error) if error.is_about_the_data() && entries.len() > 1 => {
-                tracing::error!("some entries cannot be recorded, trying them one by one: {}", told(&error));
+                tracing::error!(
+                    "some entries cannot be recorded, trying them one by one: {}",
+                    error_chain(&error)
+                );
                 for entry in entries {
                     Box::pin(write(store, std::slice::from_ref(entry), recording, status)).await;
                 }
@@ -136,7 +139,7 @@ async fn write(store: &Store, entries: &[Entry], recording: Recording, status: &
                 return Box::pin(write(store, &[refused], recording, status)).await;
             }
             Err(error) => {
-                let said = told(&error);
+                let said = error_chain(&error);
                 tracing::warn!(
                     "cannot record what happened ({said}), trying again in {} ms",
                     pause.as_millis()
@@ -175,7 +178,7 @@ fn refused(entry: &Entry, error: &StoreError) -> Entry {
         id: Uuid::now_v7(),
         rejected_at: Timestamp::now(),
         field: "journal".to_owned(),
-        reason: told(error),
+        reason: error_chain(error),
         routing_key: String::new(),
         message_id: String::new(),
         size: message.len() as u64,

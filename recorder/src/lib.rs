@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use mail::{BadMailer, Mailer};
 use posthorn_broker::{Broker, BrokerError, Role, Session};
-use posthorn_domain::{status::Status, told::told};
+use posthorn_domain::{error_chain::error_chain, status::Status};
 use posthorn_store::{Recording, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +59,7 @@ pub async fn run(
         while let Some(session) = broker.session(Role::Recorder, &stop).await? {
             let work = Work { session: &session, store: &store, settings, sends_mails: mailer.is_some() };
             if let Err(error) = work.serve(&status, &stop).await {
-                session.fail(told(&error));
+                session.fail(error_chain(&error));
             }
             session.close().await;
         }
@@ -80,10 +80,10 @@ async fn database(store: &Store, status: &Status) {
     while let Err(error) = store.check().await {
         tracing::warn!(
             "PostgreSQL is not ready ({}), trying again in {} ms",
-            told(&error),
+            error_chain(&error),
             pause.as_millis()
         );
-        status.set(Some(format!("PostgreSQL: {}", told(&error))));
+        status.set(Some(format!("PostgreSQL: {}", error_chain(&error))));
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }

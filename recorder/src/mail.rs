@@ -13,7 +13,7 @@ use lettre::{
         response::{Category, Code},
     },
 };
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use posthorn_store::{DueMail, Store};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -83,7 +83,7 @@ impl Mailer {
                 }
             };
             if let Err(error) = recorded {
-                tracing::warn!("a mail will be sent twice: {}", told(&error));
+                tracing::warn!("a mail will be sent twice: {}", error_chain(&error));
             }
         }
     }
@@ -96,9 +96,9 @@ impl Mailer {
         match timeout(SEND_TIMEOUT, self.transport.send(message)).await {
             Ok(Ok(_)) => Sent::Yes,
             Ok(Err(error)) if error.is_permanent() && error.status().is_some_and(is_about_the_mail) => {
-                Sent::Never(told(&error))
+                Sent::Never(error_chain(&error))
             }
-            Ok(Err(error)) => Sent::NotNow(told(&error)),
+            Ok(Err(error)) => Sent::NotNow(error_chain(&error)),
             Err(_) => Sent::NotNow("the server does not answer".to_owned()),
         }
     }
@@ -132,7 +132,7 @@ async fn next(store: &Store) -> DueMail {
         match store.due_mail().await {
             Ok(Some(due)) => return due,
             Ok(None) => {}
-            Err(error) => tracing::debug!("cannot look for mails: {}", told(&error)),
+            Err(error) => tracing::debug!("cannot look for mails: {}", error_chain(&error)),
         }
         sleep(EVERY).await;
     }

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use posthorn_broker::{BrokerError, Publisher, Session};
-use posthorn_domain::{notification::Kind, told::told};
+use posthorn_domain::{error_chain::error_chain, notification::Kind};
 use posthorn_store::{DueNotification, Store};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ pub(crate) async fn run(
             match store.due_notifications().await {
                 Ok(due) if due.is_empty() => {}
                 Ok(due) => tell(due, session, store, &publisher, sends_mails).await?,
-                Err(error) => tracing::debug!("cannot look for notifications: {}", told(&error)),
+                Err(error) => tracing::debug!("cannot look for notifications: {}", error_chain(&error)),
             }
             sleep(EVERY).await;
         }
@@ -71,7 +71,7 @@ async fn tell(
                 }
             }
         }),
-        Err(error) => tracing::warn!("some notifications will be told twice: {}", told(&error)),
+        Err(error) => tracing::warn!("some notifications will be told twice: {}", error_chain(&error)),
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use posthorn_broker::{Backlog, Session};
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +23,7 @@ pub(crate) async fn watch(session: &Session, suspects: &Notify, halt: &Cancellat
                     }
                     tell(backlog);
                 }
-                Err(error) => tracing::debug!("cannot look at the queues: {}", told(&error)),
+                Err(error) => tracing::debug!("cannot look at the queues: {}", error_chain(&error)),
             }
             sleep(EVERY).await;
         }
@@ -36,10 +36,10 @@ pub(crate) async fn watch(session: &Session, suspects: &Notify, halt: &Cancellat
 }
 
 fn tell(backlog: Backlog) {
-    let Backlog { events, rounds, retries, orphans, journal, .. } = backlog;
+    let Backlog { events, batches, retries, orphans, journal, .. } = backlog;
     let Backlog { suspect_events, suspect_deliveries, quarantine, .. } = backlog;
     metrics::backlog("router", events);
-    metrics::backlog("rounds", rounds);
+    metrics::backlog("batches", batches);
     metrics::backlog("retries", retries);
     metrics::backlog("orphans", orphans);
     metrics::backlog("journal", journal);

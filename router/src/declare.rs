@@ -4,7 +4,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use posthorn_broker::{BrokerError, Declare, Session};
-use posthorn_domain::{id::WebhookId, status::Status, told::told};
+use posthorn_domain::{error_chain::error_chain, id::WebhookId, status::Status};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +41,7 @@ impl<'a> Declaring<'a> {
     /// answer; the next one goes on where queues are missing.
     pub(crate) async fn run(&self, halt: &CancellationToken) {
         tokio::select! {
-            failed = self.declare() => self.session.fail(told(&failed)),
+            failed = self.declare() => self.session.fail(error_chain(&failed)),
             () = self.session.ended() => {}
             () = halt.cancelled() => {}
         }
@@ -79,7 +79,7 @@ impl<'a> Declaring<'a> {
     async fn declare_chunk(&self, chunk: &[WebhookId]) -> Result<Vec<WebhookId>, BrokerError> {
         let refused = self.session.declare_webhooks(chunk, Declare::Bound).await?;
         for (id, error) in &refused {
-            tracing::error!(webhook.id = %id, "cannot declare a webhook's queue: {}", told(error));
+            tracing::error!(webhook.id = %id, "cannot declare a webhook's queue: {}", error_chain(error));
         }
         let refused: HashSet<_> = refused.into_iter().map(|(id, _)| id).collect();
         Ok(chunk.iter().copied().filter(|id| !refused.contains(id)).collect())

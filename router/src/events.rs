@@ -1,4 +1,4 @@
-//! Events: matched, sent on their rounds to those who deliver them, journalled, acknowledged.
+//! Events: matched, sent in delivery batches to those who deliver them, journalled, acknowledged.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use posthorn_broker::{
     BrokerError, Confirm, Journal, Message, Publisher, Receipt, Received, Session, Source,
 };
 use posthorn_domain::{
+    delivery_batch::{self, BatchedEvent},
     event::{Event, Rejection},
     event_type::{RESERVED, is_reserved},
     id::WebhookId,
     journal::{Entry, Routed},
-    round::{self, RoundEvent},
     trace_context::TraceContext,
 };
 use posthorn_trace::Span;
@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{directory::Directory, metrics};
 
-/// The most events that go on their rounds together, and about the most of their bytes.
+/// The most events that go in delivery batches together, and about the most of their bytes.
 const MOST_TOGETHER: usize = 100;
 const MOST_BYTES_TOGETHER: usize = 1 << 20;
 
@@ -34,7 +34,7 @@ pub(crate) struct Most {
 /// What has become of the messages that were taken together.
 #[derive(Default)]
 struct Routing {
-    events: Vec<RoundEvent>,
+    events: Vec<BatchedEvent>,
     entries: Vec<Entry>,
     receipts: Vec<Receipt>,
     /// They end when all is safe.
@@ -121,7 +121,7 @@ impl Routing {
         let published_at = message.headers.published_at.map(|at| at.min(received_at));
         metrics::event_received(webhook_ids.len(), published_at.map(|at| received_at.duration_since(at)));
         let trace = self.begin_span(event, message.headers.trace, webhook_ids.len());
-        self.events.push(RoundEvent {
+        self.events.push(BatchedEvent {
             message: message.body.clone(),
             received_at,
             published_at,
@@ -177,14 +177,14 @@ fn reject(rejection: Rejection, message: Message) -> Entry {
 }
 
 async fn send(
-    events: Vec<RoundEvent>,
+    events: Vec<BatchedEvent>,
     session: &Session,
     publisher: &Publisher,
 ) -> Result<Vec<Confirm>, BrokerError> {
     let mut confirms = Vec::new();
-    for round in round::divide(events) {
-        metrics::round_sent(&round);
-        confirms.push(publisher.publish(session.names().round(round::encode(round))).await?);
+    for batch in delivery_batch::divide(events) {
+        metrics::batch_sent(&batch);
+        confirms.push(publisher.publish(session.names().batch(delivery_batch::encode(batch))).await?);
     }
     Ok(confirms)
 }

@@ -15,7 +15,7 @@ mod suspects;
 use std::sync::Arc;
 
 use posthorn_broker::{Broker, BrokerError, Role, Session};
-use posthorn_domain::{status::Status, told::told};
+use posthorn_domain::{error_chain::error_chain, status::Status};
 use posthorn_store::Update;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -75,7 +75,7 @@ pub async fn run(
         tasks.spawn(suspects::run(broker.clone(), directory.clone(), most, suspects.clone(), stop.clone()));
         while let Some(session) = broker.session(Role::Router, &stop).await? {
             if let Err(error) = serve(&session, &directory, settings, &queues, &suspects, &stop).await {
-                session.fail(told(&error));
+                session.fail(error_chain(&error));
             }
             session.close().await;
         }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use metrics::{
     Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use posthorn_domain::{round::RoundEvent, webhook::State};
+use posthorn_domain::{delivery_batch::BatchedEvent, webhook::State};
 
 /// Looked up once: to find a metric by its name costs more than to count.
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::register);
@@ -18,7 +18,7 @@ struct Metrics {
     dropped: Counter,
     fan_out: Histogram,
     wait: Histogram,
-    round_deliveries: Histogram,
+    batch_deliveries: Histogram,
 }
 
 /// Says what each metric is, and makes those without changing labels known with the value 0.
@@ -26,7 +26,7 @@ pub(crate) fn describe() {
     describe_counter!("posthorn_events_received_total", "Events that were matched with the webhooks");
     describe_counter!("posthorn_events_unwanted_total", "Events that no webhook wanted");
     describe_counter!("posthorn_events_rejected_total", "Messages that are no events, by the field at fault");
-    describe_counter!("posthorn_deliveries_routed_total", "Deliveries that were sent on their rounds");
+    describe_counter!("posthorn_deliveries_routed_total", "Deliveries that were sent in delivery batches");
     describe_counter!("posthorn_deliveries_total", "Deliveries that are over, by outcome");
     describe_histogram!("posthorn_fan_out", Unit::Count, "Webhooks that wanted an event");
     describe_histogram!(
@@ -34,7 +34,7 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "From an event's publishing to a router's taking it, where the event tells when it was published"
     );
-    describe_histogram!("posthorn_round_deliveries", Unit::Count, "Deliveries in a round");
+    describe_histogram!("posthorn_batch_deliveries", Unit::Count, "Deliveries in a batch");
     describe_counter!(
         "posthorn_orphans_total",
         "Deliveries whose webhook had no queue, by what became of them"
@@ -53,7 +53,7 @@ impl Metrics {
             dropped: counter!("posthorn_deliveries_total", "outcome" => "dropped"),
             fan_out: histogram!("posthorn_fan_out"),
             wait: histogram!("posthorn_event_wait_seconds"),
-            round_deliveries: histogram!("posthorn_round_deliveries"),
+            batch_deliveries: histogram!("posthorn_batch_deliveries"),
         }
     }
 }
@@ -71,9 +71,9 @@ pub(crate) fn event_received(fan_out: usize, waited: Option<SignedDuration>) {
     }
 }
 
-pub(crate) fn round_sent(round: &[RoundEvent]) {
-    let deliveries: usize = round.iter().map(|event| event.webhook_ids.len()).sum();
-    METRICS.round_deliveries.record(deliveries as f64);
+pub(crate) fn batch_sent(batch: &[BatchedEvent]) {
+    let deliveries: usize = batch.iter().map(|event| event.webhook_ids.len()).sum();
+    METRICS.batch_deliveries.record(deliveries as f64);
 }
 
 pub(crate) fn event_rejected(field: &'static str) {

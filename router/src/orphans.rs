@@ -8,10 +8,10 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use posthorn_broker::{BrokerError, Journal, Message, Publisher, Received, Session};
 use posthorn_domain::{
+    error_chain::error_chain,
     event::{Event, Rejection},
     id::WebhookId,
     journal::{Dropped, Entry},
-    told::told,
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -76,24 +76,24 @@ async fn care(
     journal: Journal,
     message: Message,
 ) -> Result<(), String> {
-    let told = |error: BrokerError| told(&error);
+    let chain = |error: BrokerError| error_chain(&error);
     let Some(id) = message.webhook_id() else {
-        return journal.write(unaddressed(message)).await.map_err(told);
+        return journal.write(unaddressed(message)).await.map_err(chain);
     };
     let event = match Event::decode(&message.body, usize::MAX) {
         Ok(event) => event,
         // Somebody else has published to our exchange: the router lets only events through.
-        Err(rejection) => return journal.write(message.rejected(rejection)).await.map_err(told),
+        Err(rejection) => return journal.write(message.rejected(rejection)).await.map_err(chain),
     };
     if exists(&directory, id).await? {
         sleep(BEFORE_DECLARING).await;
-        session.declare_webhook(id).await.map_err(told)?;
+        session.declare_webhook(id).await.map_err(chain)?;
         let delivery = session.names().delivery(id, event.event_ref(), message.body, &message.headers);
-        publisher.publish(delivery).await.map_err(told)?.wait().await.map_err(told)?;
+        publisher.publish(delivery).await.map_err(chain)?.wait().await.map_err(chain)?;
         metrics::orphan_adopted();
     } else {
         let event_ref = event.event_ref();
-        journal.write(dropped(id, event)).await.map_err(told)?;
+        journal.write(dropped(id, event)).await.map_err(chain)?;
         metrics::orphan_dropped();
         tracing::info!(webhook.id = %id, event = %event_ref, "dropped a delivery: its webhook is gone");
     }

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use posthorn_broker::{Broker, BrokerError, Role, Session};
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -43,12 +43,12 @@ async fn emptied(broker: &Broker, directory: &Directory, most: Most, stop: &Canc
     let session = match opened {
         Ok(session) => session,
         Err(error) => {
-            tracing::debug!("cannot look after suspects: {}", told(&error));
+            tracing::debug!("cannot look after suspects: {}", error_chain(&error));
             return false;
         }
     };
     if let Err(error) = route(&session, directory, most, stop).await {
-        session.fail(told(&error));
+        session.fail(error_chain(&error));
     }
     let is_empty = session.is_open();
     session.close().await;

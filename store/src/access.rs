@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use posthorn_domain::{status::Status, token::TokenHash, told::told};
+use posthorn_domain::{error_chain::error_chain, status::Status, token::TokenHash};
 use serde_json::value::RawValue;
 use tokio::{
     sync::mpsc,
@@ -86,7 +86,7 @@ impl AccessWatch {
             if started.elapsed() > LONGEST_PAUSE {
                 pause = FIRST_PAUSE;
             }
-            let said = told(&error);
+            let said = error_chain(&error);
             let millis = pause.as_millis();
             tracing::warn!(
                 "cannot follow tokens and schemas in PostgreSQL ({said}), trying again in {millis} ms"

@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error};
 
@@ -80,7 +80,7 @@ impl Connect for Connecting {
             #[expect(clippy::disallowed_methods, reason = "the pool ends it with the connection")]
             let driving = tokio::spawn(async move {
                 if let Err(error) = driver.await {
-                    tracing::debug!("a connection to PostgreSQL has ended: {}", told(&error));
+                    tracing::debug!("a connection to PostgreSQL has ended: {}", error_chain(&error));
                 }
             });
             Ok((client, driving))

@@ -11,11 +11,11 @@ use std::{
 };
 
 use posthorn_domain::{
+    error_chain::error_chain,
     id::WebhookId,
     keyring::Sealed,
     status::Status,
     tenant::Tenant,
-    told::told,
     webhook::{LiveSecret, State, Webhook},
 };
 use tokio::{
@@ -106,7 +106,7 @@ impl Watch {
             if started.elapsed() > LONGEST_PAUSE {
                 pause = Duration::from_millis(100);
             }
-            let said = told(&error);
+            let said = error_chain(&error);
             tracing::warn!(
                 "cannot follow the webhooks in PostgreSQL ({said}), trying again in {} ms",
                 pause.as_millis()
@@ -176,7 +176,7 @@ impl Watch {
                 revisions.push((id, Some(row.get("revision"))));
                 match read(&row, self.wants) {
                     Ok(webhook) => changes.push(Change::Put(Arc::new(webhook))),
-                    Err(error) => tracing::error!("{}: it stays as it was", told(&error)),
+                    Err(error) => tracing::error!("{}: it stays as it was", error_chain(&error)),
                 }
             }
             revisions.extend(absent.iter().map(|id| (*id, None)));

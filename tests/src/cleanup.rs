@@ -57,7 +57,7 @@ async fn delete_topology(amqp_url: &str, database: &Database, prefix: &str, dela
         broker.delete_queue(&format!("{prefix}.retry.{delay}")).await;
         broker.delete_exchange(&format!("{prefix}.retry.{delay}")).await;
     }
-    for queue in ["router", "rounds", "orphans", "journal"] {
+    for queue in ["router", "batches", "orphans", "journal"] {
         broker.delete_queue(&format!("{prefix}.{queue}")).await;
     }
     for exchange in ["events", "deliveries", "orphans"] {

@@ -68,7 +68,7 @@ impl Ledger<'_> {
         self.app.publish(&last).await;
         self.receiver.receives_of(&last.id, self.webhooks.len()).await;
         eventually_is("what is under way", 0, async || {
-            let mut left = self.receiver.pending() + self.app.waiting_rounds().await as usize;
+            let mut left = self.receiver.pending() + self.app.waiting_batches().await as usize;
             for webhook in self.webhooks {
                 let queue = self.app.broker.queue(&self.app.queue(webhook)).await;
                 left += queue.map_or(0, |queue| queue.ready as usize);

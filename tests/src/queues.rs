@@ -13,9 +13,9 @@ impl App {
         waiting
     }
 
-    /// How many rounds wait for a dispatcher.
-    pub async fn waiting_rounds(&self) -> u64 {
-        self.broker.queue(&self.name("rounds")).await.map_or(0, |queue| queue.ready.into())
+    /// How many batches wait for a dispatcher.
+    pub async fn waiting_batches(&self) -> u64 {
+        self.broker.queue(&self.name("batches")).await.map_or(0, |queue| queue.ready.into())
     }
 
     /// How many consumers a webhook's queue has: one per dispatcher that serves it.

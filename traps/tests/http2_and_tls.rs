@@ -93,7 +93,7 @@ async fn certificates_and_handshakes_are_bad_as_their_lines_say() {
         ("tls-stalls", "eof"),
     ] {
         let error = post(&client, &traps, name).await.unwrap_err();
-        let told = told(&error);
+        let told = error_chain(&error);
         assert!(told.contains(words), "{name}: {told}");
         assert_eq!(traps.requests(name), 0, "{name}");
     }
@@ -122,7 +122,7 @@ async fn post(client: &Client, traps: &Traps, name: &str) -> reqwest::Result<Res
     client.post(traps.url(name)).body("{}").send().await
 }
 
-fn told(error: &(dyn Error + 'static)) -> String {
+fn error_chain(error: &(dyn Error + 'static)) -> String {
     std::iter::successors(Some(error), |&error| error.source())
         .map(|error| format!("{error:?} {error}; "))
         .collect()

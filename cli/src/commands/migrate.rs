@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use posthorn_store::StoreError;
 
 use crate::settings::DatabaseSettings;
@@ -16,7 +16,7 @@ pub(crate) async fn run(database: &DatabaseSettings) -> anyhow::Result<()> {
     let applied = loop {
         match posthorn_store::migrate(&url).await {
             Err(error @ StoreError::NoConnection(_)) if tokio::time::Instant::now() < deadline => {
-                tracing::warn!("waiting for PostgreSQL: {}", told(&error));
+                tracing::warn!("waiting for PostgreSQL: {}", error_chain(&error));
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             done => break done?,

@@ -199,7 +199,7 @@ impl Common {
     }
 
     /// The webhook as the API tells it; the values of its headers only where the keys are set.
-    async fn told(&self, store: &Store, webhook: &WebhookRecord) -> anyhow::Result<Value> {
+    async fn error_chain(&self, store: &Store, webhook: &WebhookRecord) -> anyhow::Result<Value> {
         record::whole(store, &self.broker, self.keys.ring().ok().as_ref(), webhook).await
     }
 
@@ -215,7 +215,7 @@ impl One {
             None => {
                 let store = self.common.store()?;
                 let webhook = verb.perform(&store, self.id).await?;
-                Answer::from(&self.common.told(&store, &webhook).await?)
+                Answer::from(&self.common.error_chain(&store, &webhook).await?)
             }
         };
         self.common.print(&answer)
@@ -267,7 +267,7 @@ impl Rotate {
         let store = common.store()?;
         let actor = Actor::command("webhook.rotate_secret");
         let webhook = store.rotate_secret(id, &sealed, overlap, &actor).await?;
-        let mut shown = common.told(&store, &webhook).await?;
+        let mut shown = common.error_chain(&store, &webhook).await?;
         shown["secret"] = secret.reveal().into();
         common.print(&Answer::from(&shown))
     }

@@ -27,7 +27,7 @@ impl Notification {
             self.sequence,
         );
         if let Some(outcome) = &self.outcome {
-            text.push_str(&format!("Last outcome: {}\n", one_line(&outcome.told())));
+            text.push_str(&format!("Last outcome: {}\n", one_line(&outcome.described())));
         }
         text.push_str(&format!("\n{}\n", self.what_to_do()));
         Mail { event_id: self.event_id(), subject: self.subject(), text }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, pin::pin, str::FromStr, time::Duration};
 
-use posthorn_domain::told::told;
+use posthorn_domain::error_chain::error_chain;
 use tokio_postgres::{
     Client, Config, Connection, Error, Socket,
     config::{Host, SslMode},
@@ -39,7 +39,8 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn read(url: &str) -> Result<Self, StoreError> {
         let words = Words::of(url);
-        let mut config = Config::from_str(&words.rest).map_err(|error| StoreError::BadUrl(told(&error)))?;
+        let mut config =
+            Config::from_str(&words.rest).map_err(|error| StoreError::BadUrl(error_chain(&error)))?;
         complete(&mut config);
         let mut encryption = Encryption::of(&words)?;
         if config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) {

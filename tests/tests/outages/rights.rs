@@ -68,12 +68,12 @@ async fn every_role_works_with_the_least_rights() {
     }
     for (user, exchange) in [
         ("publisher", "journal"),
-        ("publisher", "rounds"),
+        ("publisher", "batches"),
         ("publisher", "deliveries"),
         ("publisher", "suspects.events"),
         ("publisher", ""),
         ("api", "journal"),
-        ("api", "rounds"),
+        ("api", "batches"),
         ("api", "retry.300"),
         ("api", ""),
     ] {

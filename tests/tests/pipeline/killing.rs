@@ -8,7 +8,7 @@ const WEBHOOKS: usize = 2;
 const MAX_IN_FLIGHT: usize = 16;
 /// How many events a router may hold unacknowledged, at this rate far more than it needs.
 const ROUTER_IN_FLIGHT: usize = 128;
-/// How many deliveries of rounds a dispatcher may hold.
+/// How many deliveries of batches a dispatcher may hold.
 const DISPATCHER_HELD: usize = 64;
 
 #[tokio::test]

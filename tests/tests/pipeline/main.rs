@@ -1,6 +1,7 @@
 //! The promises of the pipeline, on servers that stay up.
 
 mod addresses;
+mod batches;
 mod bodies;
 mod catalogue;
 mod changes;
@@ -23,7 +24,6 @@ mod rejections;
 mod retries;
 mod retry_after;
 mod rotation;
-mod rounds;
 mod signatures;
 mod starting;
 mod statistics;

@@ -63,7 +63,7 @@ async fn a_router_stopped_amid_wide_fan_outs_finishes_those_it_has_begun() {
     let publishing = app.publish_all(&events);
     let stopping = async {
         eventually("a backlog half routed", async || {
-            (app.waiting_rounds().await > EVENTS as u64 / 10).then_some(())
+            (app.waiting_batches().await > EVENTS as u64 / 10).then_some(())
         })
         .await;
         router.stop().await;
@@ -92,7 +92,7 @@ async fn a_stopping_dispatcher_takes_nothing_new_and_finishes_the_attempts_it_ha
     roles.dispatcher.terminate();
     takes_nothing_new(&roles.dispatcher).await;
     app.publish(&later).await;
-    eventually_is("waiting rounds", 1, async || app.waiting_rounds().await).await;
+    eventually_is("waiting batches", 1, async || app.waiting_batches().await).await;
     assert!(roles.dispatcher.is_running(), "it waits for the attempt");
     gate.open();
     assert_eq!(roles.dispatcher.exit_code().await, 0, "{}", roles.dispatcher.log());

@@ -57,7 +57,7 @@ async fn a_retry_queue_with_another_ttl_is_an_error_that_names_queue_and_argumen
 #[tokio::test]
 async fn a_queue_of_another_type_is_an_error_that_names_queue_and_argument() {
     let app = App::create().await;
-    let queue = app.name("rounds");
+    let queue = app.name("batches");
     app.broker.declare_queue(&queue, table([("x-queue-type", text("classic"))])).await;
     refuses_to_start(&app, "router", &queue, "x-queue-type").await;
 }
@@ -117,7 +117,7 @@ async fn roles_whose_queues_are_deleted_declare_them_again_and_go_on() {
     let roles = app.start().await;
     app.is_served_by(&webhook, 1).await;
 
-    for queue in ["orphans", "journal", "rounds", "router"] {
+    for queue in ["orphans", "journal", "batches", "router"] {
         app.broker.delete_queue(&app.name(queue)).await;
         let what = format!("{queue} is consumed again");
         eventually(&what, async || {

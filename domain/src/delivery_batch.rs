@@ -1,8 +1,8 @@
-//! Rounds: events and the webhooks that want them, on their way from a router to a dispatcher.
+//! Delivery batches: events and the webhooks that want them, on their way from a router to a dispatcher.
 //!
-//! One round carries what a router has at hand: several events under load, or many webhooks of one
+//! One batch carries what a router has at hand: several events under load, or many webhooks of one
 //! event. So the broker moves one message where there would be one for each delivery. A dispatcher
-//! that is killed repeats the rounds that it holds, hence their bound.
+//! that is killed repeats the batches that it holds, hence their bound.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -12,15 +12,15 @@ use uuid::Uuid;
 
 use crate::{id::WebhookId, time, trace_context::TraceContext};
 
-/// The most deliveries of a round.
+/// The most deliveries of a batch.
 pub const MOST_DELIVERIES: usize = 50;
-/// About the most bytes of a round; a single larger event goes alone.
+/// About the most bytes of a batch; a single larger event goes alone.
 const MOST_BYTES: usize = 64 << 10;
 const UUID_BYTES: usize = 16;
 
 /// An event and some of the webhooks that want it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoundEvent {
+pub struct BatchedEvent {
     /// The producer's original bytes.
     pub message: Bytes,
     /// When the router took it.
@@ -33,42 +33,42 @@ pub struct RoundEvent {
     pub webhook_ids: Vec<WebhookId>,
 }
 
-/// Bytes that are no round.
+/// Bytes that are no batch.
 #[derive(Debug, thiserror::Error)]
-#[error("not a round: {0}")]
-pub struct BadRound(String);
+#[error("not a batch: {0}")]
+pub struct BadBatch(String);
 
-/// Divides events into rounds, in their order: each of at most [`MOST_DELIVERIES`], and of about
+/// Divides events into batches, in their order: each of at most [`MOST_DELIVERIES`], and of about
 /// 64 KiB. Events that nobody wants are in none.
-pub fn divide(events: Vec<RoundEvent>) -> Vec<Vec<RoundEvent>> {
-    let mut rounds: Vec<Vec<RoundEvent>> = Vec::new();
+pub fn divide(events: Vec<BatchedEvent>) -> Vec<Vec<BatchedEvent>> {
+    let mut batches: Vec<Vec<BatchedEvent>> = Vec::new();
     let (mut deliveries, mut bytes) = (MOST_DELIVERIES, 0);
     for event in events {
         let mut left = event.webhook_ids.as_slice();
         while !left.is_empty() {
             if deliveries >= MOST_DELIVERIES || bytes + event.message.len() > MOST_BYTES {
-                rounds.push(Vec::new());
+                batches.push(Vec::new());
                 (deliveries, bytes) = (0, 0);
             }
             let (now, later) = left.split_at(left.len().min(MOST_DELIVERIES - deliveries));
-            let part = RoundEvent { webhook_ids: now.to_vec(), ..event.clone() };
-            rounds.last_mut().expect("the first delivery begins a round").push(part);
+            let part = BatchedEvent { webhook_ids: now.to_vec(), ..event.clone() };
+            batches.last_mut().expect("the first delivery begins a batch").push(part);
             (deliveries, bytes) = (deliveries + now.len(), bytes + event.message.len());
             left = later;
         }
     }
-    rounds
+    batches
 }
 
-/// Writes a round for the broker.
-pub fn encode(events: Vec<RoundEvent>) -> Bytes {
-    v1::Round { events: events.into_iter().map(write).collect() }.encode_to_vec().into()
+/// Writes a batch for the broker.
+pub fn encode(events: Vec<BatchedEvent>) -> Bytes {
+    v1::DeliveryBatch { events: events.into_iter().map(write).collect() }.encode_to_vec().into()
 }
 
-fn write(event: RoundEvent) -> v1::RoundEvent {
+fn write(event: BatchedEvent) -> v1::BatchedEvent {
     let trace = event.trace.as_ref();
     let tracestate = trace.and_then(TraceContext::tracestate);
-    v1::RoundEvent {
+    v1::BatchedEvent {
         received_at: Some(time::write(event.received_at)),
         published_at: event.published_at.map(time::write),
         traceparent: trace.map(TraceContext::traceparent).unwrap_or_default().to_owned(),
@@ -78,23 +78,23 @@ fn write(event: RoundEvent) -> v1::RoundEvent {
     }
 }
 
-/// Reads a round.
+/// Reads a batch.
 ///
 /// # Errors
 /// If any part of it cannot be read.
-pub fn decode(round: Bytes) -> Result<Vec<RoundEvent>, BadRound> {
-    let round = v1::Round::decode(round).map_err(|error| BadRound(error.to_string()))?;
-    round.events.into_iter().map(read).collect()
+pub fn decode(batch: Bytes) -> Result<Vec<BatchedEvent>, BadBatch> {
+    let batch = v1::DeliveryBatch::decode(batch).map_err(|error| BadBatch(error.to_string()))?;
+    batch.events.into_iter().map(read).collect()
 }
 
-fn read(event: v1::RoundEvent) -> Result<RoundEvent, BadRound> {
+fn read(event: v1::BatchedEvent) -> Result<BatchedEvent, BadBatch> {
     let (ids, rest) = event.webhook_ids.as_chunks::<UUID_BYTES>();
     if !rest.is_empty() {
-        return Err(BadRound(format!("{} bytes are no list of webhook ids", event.webhook_ids.len())));
+        return Err(BadBatch(format!("{} bytes are no list of webhook ids", event.webhook_ids.len())));
     }
-    Ok(RoundEvent {
-        received_at: time::read(event.received_at).map_err(BadRound)?,
-        published_at: event.published_at.map(|at| time::read(Some(at))).transpose().map_err(BadRound)?,
+    Ok(BatchedEvent {
+        received_at: time::read(event.received_at).map_err(BadBatch)?,
+        published_at: event.published_at.map(|at| time::read(Some(at))).transpose().map_err(BadBatch)?,
         trace: TraceContext::read(Some(event.traceparent), Some(event.tracestate)),
         webhook_ids: ids.iter().map(|id| WebhookId(Uuid::from_bytes(*id))).collect(),
         message: event.message,
@@ -105,8 +105,8 @@ fn read(event: v1::RoundEvent) -> Result<RoundEvent, BadRound> {
 mod tests {
     use super::*;
 
-    fn event(name: u8, bytes: usize, webhooks: usize) -> RoundEvent {
-        RoundEvent {
+    fn event(name: u8, bytes: usize, webhooks: usize) -> BatchedEvent {
+        BatchedEvent {
             message: vec![name; bytes].into(),
             received_at: "2026-11-23T09:30:00.123Z".parse().unwrap(),
             published_at: name.is_multiple_of(2).then(|| "2026-11-23T09:30:00.120Z".parse().unwrap()),
@@ -120,10 +120,10 @@ mod tests {
         TraceContext::read(Some(traceparent), Some("rojo=1".to_owned())).unwrap()
     }
 
-    /// Of each round, the events' names with their numbers of deliveries.
-    fn divided(events: Vec<RoundEvent>) -> Vec<Vec<(u8, usize)>> {
-        let name = |event: &RoundEvent| (event.message[0], event.webhook_ids.len());
-        divide(events).iter().map(|round| round.iter().map(name).collect()).collect()
+    /// Of each batch, the events' names with their numbers of deliveries.
+    fn divided(events: Vec<BatchedEvent>) -> Vec<Vec<(u8, usize)>> {
+        let name = |event: &BatchedEvent| (event.message[0], event.webhook_ids.len());
+        divide(events).iter().map(|batch| batch.iter().map(name).collect()).collect()
     }
 
     #[test]
@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn division_keeps_every_delivery_in_order() {
         let events = vec![event(1, 10, 123), event(2, 40_000, 3), event(3, 40_000, 51)];
-        let deliveries = |events: &[RoundEvent]| -> Vec<_> {
-            let each = |event: &RoundEvent| {
+        let deliveries = |events: &[BatchedEvent]| -> Vec<_> {
+            let each = |event: &BatchedEvent| {
                 let name = event.message[0];
                 event.webhook_ids.iter().map(move |id| (name, *id)).collect::<Vec<_>>()
             };
@@ -158,8 +158,8 @@ mod tests {
     fn rounds_read_back() {
         let events = vec![event(1, 10, 2), event(2, 0, 1)];
         assert_eq!(decode(encode(events.clone())).unwrap(), events);
-        assert!(decode(Bytes::from_static(b"no round")).is_err());
-        let cut = v1::RoundEvent { webhook_ids: vec![0; 17].into(), ..v1::RoundEvent::default() };
-        assert!(decode(v1::Round { events: vec![cut] }.encode_to_vec().into()).is_err());
+        assert!(decode(Bytes::from_static(b"no batch")).is_err());
+        let cut = v1::BatchedEvent { webhook_ids: vec![0; 17].into(), ..v1::BatchedEvent::default() };
+        assert!(decode(v1::DeliveryBatch { events: vec![cut] }.encode_to_vec().into()).is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! Rounds: the quick way of deliveries. Each is attempted soon, or set aside in its webhook's queue, so
-//! that a round is done soon and one webhook's deliveries hold up no other's.
+//! Delivery batches: the quick way of deliveries. Each is attempted soon, or set aside in its webhook's queue, so
+//! that a batch is done soon and one webhook's deliveries hold up no other's.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -8,10 +8,10 @@ use std::{
 
 use posthorn_broker::{BrokerError, ConsumerChannel, DeliveryHeaders, Message, Receipt, Received, Session};
 use posthorn_domain::{
+    delivery_batch::{self, BatchedEvent, MOST_DELIVERIES},
+    error_chain::error_chain,
     event::Rejection,
     id::WebhookId,
-    round::{self, MOST_DELIVERIES, RoundEvent},
-    told::told,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -23,11 +23,11 @@ use crate::{
     unsettled::Key,
 };
 
-/// A round that came back so often may hold what makes dispatchers fall: its deliveries go to their
+/// A batch that came back so often may hold what makes dispatchers fall: its deliveries go to their
 /// webhooks' queues, where each is found out by itself.
 const MOST_RETURNS: u32 = 3;
 
-/// Takes rounds until the session ends or `halt`, with at most `held` deliveries in hand besides those
+/// Takes batches until the session ends or `halt`, with at most `held` deliveries in hand besides those
 /// whose attempts take long.
 pub(crate) async fn run(
     session: &Arc<Session>,
@@ -36,11 +36,11 @@ pub(crate) async fn run(
     held: u16,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
-    let mut source = channel.consume(&session.names().rounds(), held).await?;
+    let mut source = channel.consume(&session.names().batches(), held).await?;
     let places = Arc::new(Semaphore::new(usize::from(held).max(MOST_DELIVERIES)));
     let taking = async {
         while let Some(received) = source.next().await {
-            line.take_round(received, &places).await;
+            line.take_batch(received, &places).await;
         }
     };
     tokio::select! {
@@ -54,15 +54,15 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// One of a round's deliveries.
+/// One of a batch's deliveries.
 pub(crate) struct Part {
     slip: Arc<Slip>,
     /// It counts among those that are held until it is done, or its attempt takes long.
     place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
-/// What is left of a round. Its message is acknowledged once every delivery is done; until then what
-/// became of each is remembered, since the whole round would come back.
+/// What is left of a batch. Its message is acknowledged once every delivery is done; until then what
+/// became of each is remembered, since the whole batch would come back.
 struct Slip(Mutex<Left>);
 
 struct Left {
@@ -96,12 +96,12 @@ impl Part {
     }
 
     /// The attempt runs and takes long: it counts among those that run, no longer among those held, so
-    /// that receivers that hang hold up nobody else's rounds.
+    /// that receivers that hang hold up nobody else's batches.
     pub(crate) fn takes_long(&self) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The delivery is done, after this attempt if there was one. With the last, the round is: tells
+    /// The delivery is done, after this attempt if there was one. With the last, the batch is: tells
     /// which attempts need not be remembered any longer.
     pub(crate) fn done(&self, attempt: Option<Key>) -> Vec<Key> {
         self.slip.done(attempt)
@@ -109,7 +109,7 @@ impl Part {
 }
 
 impl Line {
-    async fn take_round(self: &Arc<Self>, received: Received, places: &Arc<Semaphore>) {
+    async fn take_batch(self: &Arc<Self>, received: Received, places: &Arc<Semaphore>) {
         let Received { message, receipt } = received;
         let read = match read(&message) {
             Ok(read) => read,
@@ -123,7 +123,7 @@ impl Line {
         }
         let Some(mut places) = places_for(deliveries, places).await else {
             let rejection =
-                Rejection { field: "message", reason: format!("is a round of {deliveries} deliveries") };
+                Rejection { field: "message", reason: format!("is a batch of {deliveries} deliveries") };
             return self.reject(message, rejection, receipt).await;
         };
         let slip = Arc::new(Slip::new(receipt, deliveries));
@@ -145,7 +145,7 @@ impl Line {
         }
     }
 
-    /// Starts a delivery of a round, which came back `returns` times.
+    /// Starts a delivery of a batch, which came back `returns` times.
     fn start_part(self: &Arc<Self>, id: WebhookId, delivery: Delivery, returns: u32, now: Instant) {
         let recipient = self.recipients.get(id).filter(|_| returns < MOST_RETURNS);
         if let Some(recipient) =
@@ -174,16 +174,17 @@ impl Line {
     }
 }
 
-/// Waits for places; `None` if routers make no rounds of so many deliveries.
+/// Waits for places; `None` if routers make no batches of so many deliveries.
 async fn places_for(deliveries: usize, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     let wanted = u32::try_from(deliveries).ok().filter(|_| (1..=MOST_DELIVERIES).contains(&deliveries))?;
     Some(places.clone().acquire_many_owned(wanted).await.expect("the semaphore is never closed"))
 }
 
-fn read(message: &Message) -> Result<Vec<(Arc<Letter>, RoundEvent)>, Rejection> {
-    let no_round = |reason| Rejection { field: "message", reason };
-    let events = round::decode(message.body.clone()).map_err(|error| no_round(told(&error)))?;
-    let letter = |event: RoundEvent| {
+fn read(message: &Message) -> Result<Vec<(Arc<Letter>, BatchedEvent)>, Rejection> {
+    let no_batch = |reason| Rejection { field: "message", reason };
+    let events =
+        delivery_batch::decode(message.body.clone()).map_err(|error| no_batch(error_chain(&error)))?;
+    let letter = |event: BatchedEvent| {
         Letter::read(event.message.clone(), event.received_at).map(|letter| (Arc::new(letter), event))
     };
     events.into_iter().map(letter).collect()

@@ -1,4 +1,4 @@
-//! Rounds: what cannot be attempted soon is set aside in its webhook's queue.
+//! Delivery batches: what cannot be attempted soon is set aside in its webhook's queue.
 
 use posthorn_tests::{App, Gate, Process, Receiver, Reply, event, eventually, eventually_is, metrics};
 

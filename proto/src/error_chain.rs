@@ -4,7 +4,7 @@ use std::error::Error;
 
 /// An error and its causes on one line. Many libraries paste a cause into their own words: what has
 /// been said is not said again.
-pub fn told(error: &(dyn Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).fold(String::new(), |said, cause| match () {
         () if said.is_empty() => cause,
@@ -37,8 +37,8 @@ mod tests {
     #[test]
     fn causes_are_told_once() {
         let refused = || std::io::Error::other("refused");
-        assert_eq!(told(&Outer("cannot connect", refused())), "cannot connect: refused");
-        assert_eq!(told(&Outer("cannot connect: refused", refused())), "cannot connect: refused");
-        assert_eq!(told(&refused()), "refused");
+        assert_eq!(error_chain(&Outer("cannot connect", refused())), "cannot connect: refused");
+        assert_eq!(error_chain(&Outer("cannot connect: refused", refused())), "cannot connect: refused");
+        assert_eq!(error_chain(&refused()), "refused");
     }
 }
