@@ -1,3 +1,5 @@
+-- What was counted, by webhook and time.
+
 -- What happened in a minute, to each webhook and to all together. A partition per day; before one is
 -- dropped, its sums go into statistics_hours.
 CREATE TABLE statistics_minutes (
@@ -15,7 +17,8 @@ CREATE TABLE statistics_minutes (
     failed      integer NOT NULL,
     -- Counts of latencies up to 1 ms × √2^n for n from 0 to 30, of attempts that were answered.
     latency     integer[] NOT NULL,
-    PRIMARY KEY (day, webhook_id, minute),
+    -- A webhook's minutes lie together: with the day first, a span of days would read those of all webhooks.
+    PRIMARY KEY (webhook_id, minute, day),
     CONSTRAINT latency_has_31_counts CHECK (cardinality(latency) = 31)
 ) PARTITION BY RANGE (day);
 

@@ -34,7 +34,7 @@ use listen::{ANSWER_TIMEOUT, Listener};
 
 /// How often all revisions are compared.
 const COMPARE_EVERY: Duration = Duration::from_secs(5);
-/// Of the trigger in `migrations/V1__pipeline.sql`.
+/// Of the trigger in `migrations/V1__webhooks.sql`.
 const CHANNELS: &[&str] = &["posthorn_webhooks"];
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const NOT_LOADED: &str = "the webhooks have not been loaded from PostgreSQL";

@@ -1,3 +1,5 @@
+-- Event types, companies and projects, for people to choose from.
+
 -- Rises with every change to an event type: compiled schemas are kept by it.
 CREATE SEQUENCE catalogue_revision;
 
@@ -47,10 +49,25 @@ CREATE TABLE projects (
 
 INSERT INTO event_types (type, grouped, description, example) VALUES
     ('webhook.failing', 'Posthorn', 'A delivery to a webhook has used half of its retries.',
-     '{"webhook": {"id": "whk_0192f0c1d2e37a4bb5c6d7e8f9a0b1c2", "name": "orders", "url": "https://example.com/hook"}, "epoch": 1, "outcome": {"outcome": "refused", "status": 503, "unreachable_class": null, "error": null, "event_id": "e1", "attempt": 4, "response_body": ""}}'),
+     '{"sequence": 1, "webhook": {"id": "whk_0192f0c1d2e37a4bb5c6d7e8f9a0b1c2", "name": "orders", "url": "https://example.com/hook"}, "epoch": 1, "outcome": {"outcome": "refused", "status": 503, "unreachable_class": null, "error": null, "event_ref": "evt_2fb6e32466ebfbb5c3d3a9d0b1c2e4f6", "event_id": "e1", "attempt": 4, "response_body": ""}}'),
     ('webhook.recovered', 'Posthorn', 'A failing webhook accepts deliveries again.',
-     '{"webhook": {"id": "whk_0192f0c1d2e37a4bb5c6d7e8f9a0b1c2", "name": "orders", "url": "https://example.com/hook"}, "epoch": 1}'),
+     '{"sequence": 1, "webhook": {"id": "whk_0192f0c1d2e37a4bb5c6d7e8f9a0b1c2", "name": "orders", "url": "https://example.com/hook"}, "epoch": 1}'),
     ('webhook.disabled', 'Posthorn', 'A webhook was disabled; reason: exhausted, gone or operator.',
-     '{"webhook": {"id": "whk_0192f0c1d2e37a4bb5c6d7e8f9a0b1c2", "name": "orders", "url": "https://example.com/hook"}, "epoch": 1, "reason": "exhausted", "outcome": {"outcome": "refused", "status": 503, "unreachable_class": null, "error": null, "event_id": "e1", "attempt": 6, "response_body": ""}}'),
+     '{"sequence": 1, "webhook": {"id": "whk_0192f0c1d2e37a4bb5c6d7e8f9a0b1c2", "name": "orders", "url": "https://example.com/hook"}, "epoch": 1, "reason": "exhausted", "outcome": {"outcome": "refused", "status": 503, "unreachable_class": null, "error": null, "event_ref": "evt_2fb6e32466ebfbb5c3d3a9d0b1c2e4f6", "event_id": "e1", "attempt": 6, "response_body": ""}}'),
     ('webhook.enabled', 'Posthorn', 'A disabled webhook was enabled.',
-     '{"webhook": {"id": "whk_0192f0c1d2e37a4bb5c6d7e8f9a0b1c2", "name": "orders", "url": "https://example.com/hook"}, "epoch": 2}');
+     '{"sequence": 1, "webhook": {"id": "whk_0192f0c1d2e37a4bb5c6d7e8f9a0b1c2", "name": "orders", "url": "https://example.com/hook"}, "epoch": 2}');
+
+-- Tells the API's processes which event type's schema to look at again: they keep schemas in memory, so that
+-- events are taken while the database is away.
+CREATE FUNCTION notify_schema() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- Types that are merely seen have none, and are many.
+    IF OLD.schema IS NOT NULL OR NEW.schema IS NOT NULL THEN
+        PERFORM pg_notify('posthorn_schemas', coalesce(NEW.type, OLD.type));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER schema_changed AFTER INSERT OR UPDATE OR DELETE ON event_types
+    FOR EACH ROW EXECUTE FUNCTION notify_schema();
+-- For loading them all.
+CREATE INDEX event_types_with_a_schema ON event_types (type) WHERE schema IS NOT NULL;
