@@ -13,6 +13,7 @@ use posthorn_domain::{
     error_chain::error_chain, event::Event, id::EventRef, pattern::Steps, rule::Rule, webhook::State,
 };
 use posthorn_store::{Candidate, Progress, ReplayRecord, StoreError, Version, WebhookRecord};
+use posthorn_timing::Backoff;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -23,6 +24,8 @@ use crate::{problem::Problem, state::Api};
 const CLAIM: Duration = Duration::from_secs(30);
 /// How long to wait when no replay is due.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long to wait between two tries while PostgreSQL is away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long a replay rests whose webhook's queue is full, or whose go has failed.
 const REST: Duration = Duration::from_secs(1);
 /// How many events are looked at in one go.
@@ -37,14 +40,17 @@ const SETTLES_AFTER: Duration = Duration::from_secs(3);
 /// Works on replays until `stop`.
 pub(crate) async fn run(api: Arc<Api>, stop: CancellationToken) {
     let process = Uuid::now_v7();
+    let mut backoff = Backoff::new(PAUSE, LONGEST_PAUSE);
     while !stop.is_cancelled() {
-        let has_worked = go_on(&api, process).await.unwrap_or_else(|error| {
-            tracing::warn!("cannot go on with replays: {}", error_chain(&error));
-            false
-        });
-        if !has_worked {
-            stop.run_until_cancelled(sleep(PAUSE)).await;
+        match go_on(&api, process).await {
+            Ok(true) => {
+                backoff.reset();
+                continue;
+            }
+            Ok(false) => backoff.reset(),
+            Err(error) => tracing::warn!("cannot go on with replays: {}", error_chain(&error)),
         }
+        stop.run_until_cancelled(sleep(backoff.pause(rand::random()))).await;
     }
 }
 

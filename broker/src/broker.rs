@@ -9,6 +9,7 @@ use std::{
 
 use lapin::uri::AMQPUri;
 use posthorn_domain::error_chain::error_chain;
+use posthorn_timing::Backoff;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -100,7 +101,7 @@ impl Broker {
         role: Role,
         stop: &CancellationToken,
     ) -> Result<Option<Arc<Session>>, BrokerError> {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         if self.last_session_was_short() && stop.run_until_cancelled(sleep(SHORT_SESSION)).await.is_none() {
             return Ok(None);
         }
@@ -110,17 +111,16 @@ impl Broker {
                 Ok(session) => return Ok(Some(session)),
                 Err(error) if !error.is_transient() => return Err(error),
                 Err(error) => {
-                    let wait = pause.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+                    let pause = backoff.pause(rand::random());
                     tracing::warn!(
                         "RabbitMQ at {} is not available ({}), trying again in {} ms",
                         self.address(),
                         error_chain(&error),
-                        wait.as_millis()
+                        pause.as_millis()
                     );
-                    if stop.run_until_cancelled(sleep(wait)).await.is_none() {
+                    if stop.run_until_cancelled(sleep(pause)).await.is_none() {
                         return Ok(None);
                     }
-                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
         }

@@ -29,9 +29,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     acks::{Ack, Acks, ConsumerId},
-    error::BrokerError,
+    error::{ANSWER_TIMEOUT, BrokerError, answered},
     message::Message,
-    session::{ANSWER_TIMEOUT, Session},
+    session::Session,
 };
 
 /// How many consumers of a channel start at the same time.
@@ -95,9 +95,7 @@ impl Session {
     /// # Errors
     /// If the broker refuses or is gone.
     pub async fn consumer_channel(self: &Arc<Self>) -> Result<Arc<ConsumerChannel>, BrokerError> {
-        let task = "open a channel";
-        let opened = timeout(ANSWER_TIMEOUT, self.consuming.create_channel()).await;
-        let channel = opened.map_err(|_| BrokerError::NoAnswer { task })?.map_err(BrokerError::amqp(task))?;
+        let channel = answered("open a channel", self.consuming.create_channel()).await?;
         let channel = Arc::new(ConsumerChannel {
             session: self.clone(),
             channel,

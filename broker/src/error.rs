@@ -1,9 +1,24 @@
 //! Why the broker did not do what it was asked.
 
+use std::time::Duration;
+
 use lapin::{
     ErrorKind,
     protocol::{AMQPErrorKind, AMQPSoftError},
 };
+use posthorn_timing::within;
+
+/// How long the broker may take to answer anything.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Waits for an answer of the broker.
+pub(crate) async fn answered<T>(
+    task: &'static str,
+    asking: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, BrokerError> {
+    let asking = async { asking.await.map_err(BrokerError::amqp(task)) };
+    within(ANSWER_TIMEOUT, asking, || BrokerError::NoAnswer { task }).await
+}
 
 /// Why the broker did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -14,8 +14,8 @@ use tokio::{
 };
 
 use crate::{
-    error::BrokerError,
-    session::{ANSWER_TIMEOUT, Session},
+    error::{BrokerError, answered},
+    session::Session,
 };
 
 /// The most publications without confirm on a channel.
@@ -78,11 +78,7 @@ impl Session {
     }
 
     async fn confirm_channel<T: Send + 'static>(&self) -> Result<ConfirmChannel<T>, BrokerError> {
-        let task = "open a channel";
-        match timeout(ANSWER_TIMEOUT, ConfirmChannel::open(&self.publishing)).await {
-            Ok(opened) => opened.map_err(BrokerError::amqp(task)),
-            Err(_) => Err(BrokerError::NoAnswer { task }),
-        }
+        answered("open a channel", ConfirmChannel::open(&self.publishing)).await
     }
 }
 

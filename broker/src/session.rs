@@ -16,6 +16,7 @@ use lapin::{
     uri::AMQPUri,
 };
 use posthorn_domain::id::WebhookId;
+use posthorn_timing::within;
 use tokio::{
     sync::Mutex,
     time::{interval, timeout},
@@ -24,13 +25,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     broker::{Config, Role},
-    error::BrokerError,
+    error::{ANSWER_TIMEOUT, BrokerError, answered},
     names::Names,
     topology::{self, Declare},
 };
 
-/// How long the broker may take to answer anything.
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many declarations are under way on the channel: their answers come in order.
 const DECLARED_AT_ONCE: usize = 100;
 /// Consumed queues that are told of a session that met what it cannot read.
@@ -240,7 +239,7 @@ impl Session {
             *kept = Some(channel);
             done
         };
-        timeout(ANSWER_TIMEOUT, acting).await.unwrap_or(Err(BrokerError::NoAnswer { task }))
+        within(ANSWER_TIMEOUT, acting, || BrokerError::NoAnswer { task }).await
     }
 }
 
@@ -248,12 +247,7 @@ async fn connect(url: &AMQPUri, name: &str, frame_max: u32) -> Result<Connection
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let mut url = url.clone();
     url.query.frame_max = url.query.frame_max.or(Some(frame_max));
-    let connecting = Connection::connect_uri(url, properties);
-    let task = "connect";
-    match timeout(ANSWER_TIMEOUT, connecting).await {
-        Ok(connected) => connected.map_err(BrokerError::amqp(task)),
-        Err(_) => Err(BrokerError::NoAnswer { task }),
-    }
+    answered("connect", Connection::connect_uri(url, properties)).await
 }
 
 /// Fails the session when one of its connections is gone; closes both when it has ended, so that

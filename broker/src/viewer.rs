@@ -2,9 +2,13 @@
 
 use lapin::{Connection, ConnectionProperties};
 use posthorn_domain::id::WebhookId;
-use tokio::time::timeout;
+use posthorn_timing::within;
 
-use crate::{error::BrokerError, names::Names, session::ANSWER_TIMEOUT, topology};
+use crate::{
+    error::{ANSWER_TIMEOUT, BrokerError, answered},
+    names::Names,
+    topology,
+};
 
 /// A connection for commands that only look.
 pub struct Viewer {
@@ -18,11 +22,8 @@ impl Viewer {
     /// # Errors
     /// If the broker refuses or does not answer.
     pub async fn connect(url: &str, names: Names) -> Result<Self, BrokerError> {
-        let task = "connect to RabbitMQ";
         let properties = ConnectionProperties::default().with_connection_name("posthorn viewer".into());
-        let connected = timeout(ANSWER_TIMEOUT, Connection::connect(url, properties)).await;
-        let connection =
-            connected.map_err(|_| BrokerError::NoAnswer { task })?.map_err(BrokerError::amqp(task))?;
+        let connection = answered("connect to RabbitMQ", Connection::connect(url, properties)).await?;
         Ok(Self { connection, names })
     }
 
@@ -46,6 +47,6 @@ impl Viewer {
             Ok(waiting)
         };
         let patience = ANSWER_TIMEOUT + std::time::Duration::from_millis(5) * ids.len() as u32;
-        timeout(patience, looking).await.unwrap_or(Err(BrokerError::NoAnswer { task }))
+        within(patience, looking, || BrokerError::NoAnswer { task }).await
     }
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use posthorn_broker::{BrokerError, Session};
 use posthorn_domain::error_chain::error_chain;
+use posthorn_timing::Backoff;
 use tokio::{
     sync::mpsc::{Sender, error::SendError},
     time::sleep,
@@ -29,13 +30,17 @@ impl Opener {
     /// Opens a webhook's lane. If that fails, it is tried again beside.
     pub(crate) async fn open(self: Arc<Self>, recipient: Arc<Recipient>, is_declared: bool) {
         if let Err(error) = self.try_open(&recipient, is_declared).await {
-            self.open_later(recipient, pause_after(&error, FIRST_PAUSE));
+            let mut backoff = backoff();
+            let pause = pause_after(&error, &mut backoff);
+            self.open_later(recipient, pause, backoff);
         }
     }
 
     /// Opens the lane anew of one that has died, after a pause.
     pub(crate) fn replace(self: &Arc<Self>, dead: Lane) {
-        self.open_later(dead.recipient, FIRST_PAUSE);
+        let mut backoff = backoff();
+        let pause = backoff.pause(rand::random());
+        self.open_later(dead.recipient, pause, backoff);
     }
 
     /// Opens a lane anew that is to hold another number of deliveries.
@@ -48,7 +53,7 @@ impl Opener {
         });
     }
 
-    fn open_later(self: &Arc<Self>, recipient: Arc<Recipient>, mut pause: Duration) {
+    fn open_later(self: &Arc<Self>, recipient: Arc<Recipient>, mut pause: Duration, mut backoff: Backoff) {
         let opener = self.clone();
         self.tasks.spawn(async move {
             loop {
@@ -60,7 +65,7 @@ impl Opener {
                 // In a box: when the connection is lost, every lane waits here at once.
                 match Box::pin(opener.try_open(&recipient, false)).await {
                     Ok(()) => return,
-                    Err(error) => pause = pause_after(&error, pause * 2),
+                    Err(error) => pause = pause_after(&error, &mut backoff),
                 }
             }
         });
@@ -88,6 +93,10 @@ impl Opener {
     }
 }
 
-fn pause_after(error: &BrokerError, pause: Duration) -> Duration {
-    if error.is_transient() { pause.min(LONGEST_PAUSE) } else { LONGEST_PAUSE }
+fn backoff() -> Backoff {
+    Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
+}
+
+fn pause_after(error: &BrokerError, backoff: &mut Backoff) -> Duration {
+    if error.is_transient() { backoff.pause(rand::random()) } else { LONGEST_PAUSE }
 }

@@ -10,11 +10,12 @@ use lapin::{
     BasicProperties, Connection, ConnectionProperties,
     types::{AMQPValue, FieldTable, ShortString},
 };
+use posthorn_timing::{Backoff, within};
 use prost::Message;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 use crate::{
@@ -163,29 +164,27 @@ fn headers(traceparent: Option<&str>, tracestate: Option<&str>) -> FieldTable {
 
 async fn connect(url: &str) -> Result<Connection, PublishError> {
     let properties = ConnectionProperties::default().with_connection_name("posthorn publisher".into());
-    match timeout(CONNECT_TIMEOUT, Connection::connect(url, properties)).await {
-        Ok(connection) => connection.map_err(PublishError::Connect),
-        Err(_) => Err(PublishError::NoAnswer),
-    }
+    let connecting = async { Connection::connect(url, properties).await.map_err(PublishError::Connect) };
+    within(CONNECT_TIMEOUT, connecting, || PublishError::NoAnswer).await
 }
 
 /// Owns the connection: serves requests until it is dropped with the last publisher.
 async fn own(url: String, first: Connection, mut requests: mpsc::Receiver<Request>, last_failure: Failure) {
     let mut unconfirmed = Vec::new();
     let mut connection = Ok(first);
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let failure = match connection {
-            Ok(open) => match serve(&open, &mut requests, &mut unconfirmed, &mut pause).await {
+            Ok(open) => match serve(&open, &mut requests, &mut unconfirmed, &mut backoff).await {
                 Ok(()) => return,
                 Err(failure) => failure,
             },
             Err(error) => error_chain(&error),
         };
+        let pause = backoff.pause(rand::random());
         tracing::warn!("cannot publish to RabbitMQ ({failure}), trying again in {} ms", pause.as_millis());
         *last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
         unconfirmed.retain(|request: &Request| !request.confirmed.is_closed());
         connection = connect(&url).await;
     }
@@ -197,10 +196,10 @@ async fn serve(
     connection: &Connection,
     requests: &mut mpsc::Receiver<Request>,
     unconfirmed: &mut Vec<Request>,
-    pause: &mut Duration,
+    backoff: &mut Backoff,
 ) -> Result<(), String> {
-    let opened = timeout(CONFIRM_TIMEOUT, ConfirmChannel::open(connection)).await;
-    let mut channel = opened.map_err(|_| "it does not answer")?.map_err(|error| error_chain(&error))?;
+    let opening = async { ConfirmChannel::open(connection).await.map_err(|error| error_chain(&error)) };
+    let mut channel = within(CONFIRM_TIMEOUT, opening, || "it does not answer".to_owned()).await?;
     let mut sequence = 0u64;
     let mut waiting = BTreeMap::new();
     for request in unconfirmed.drain(..) {
@@ -224,7 +223,7 @@ async fn serve(
                 match confirmed {
                     Ok(Ok(tokens)) => {
                         progress = Instant::now();
-                        *pause = FIRST_PAUSE;
+                        backoff.reset();
                         for request in tokens.iter().filter_map(|token| waiting.remove(token)) {
                             // Who published may have given up waiting: the event is there all the same.
                             let _ = request.confirmed.send(());

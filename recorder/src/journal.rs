@@ -11,11 +11,12 @@ use posthorn_domain::{
     status::Status,
 };
 use posthorn_store::{Disabled, Recorded, Recording, Store, StoreError};
+use posthorn_timing::Backoff;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Settings, metrics};
+use crate::{FIRST_PAUSE, LONGEST_PAUSE, Settings, metrics};
 
 /// About the most entries of a transaction.
 const MOST_ENTRIES: usize = 5_000;
@@ -23,7 +24,8 @@ const MOST_ENTRIES: usize = 5_000;
 const MOST_BYTES: usize = 16 << 20;
 /// How long a transaction waits for more to write.
 const MOMENT: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a stop waits for the transaction at hand.
+const LAST_TRANSACTION: Duration = Duration::from_secs(5);
 
 /// Entries and the receipts of the messages that brought them.
 #[derive(Default)]
@@ -67,7 +69,7 @@ pub(crate) async fn run(
 async fn halted(halt: &CancellationToken, status: &Status) {
     halt.cancelled().await;
     if status.missing().is_none() {
-        sleep(LONGEST_PAUSE).await;
+        sleep(LAST_TRANSACTION).await;
     }
 }
 
@@ -117,7 +119,7 @@ impl Gathered {
 /// Writes until it works. What the database refuses for what it is, is tried entry by entry, and kept
 /// with the rejected events: it must not stop the rest.
 async fn write(store: &Store, entries: &[Entry], recording: Recording, status: &Status) {
-    let mut pause = Duration::from_millis(100);
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         match store.record(entries, recording).await {
             Ok(recorded) => {
@@ -140,13 +142,13 @@ async fn write(store: &Store, entries: &[Entry], recording: Recording, status: &
             }
             Err(error) => {
                 let said = error_chain(&error);
+                let pause = backoff.pause(rand::random());
                 tracing::warn!(
                     "cannot record what happened ({said}), trying again in {} ms",
                     pause.as_millis()
                 );
                 status.set(Some(format!("PostgreSQL: {said}")));
                 sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }

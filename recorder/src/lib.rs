@@ -16,7 +16,12 @@ pub use mail::{BadMailer, Mailer};
 use posthorn_broker::{Broker, BrokerError, Role, Session};
 use posthorn_domain::{error_chain::error_chain, status::Status};
 use posthorn_store::{Recording, Store};
+use posthorn_timing::Backoff;
 use tokio_util::sync::CancellationToken;
+
+/// Between two tries of what PostgreSQL did not do.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Settings of the recorder.
 #[derive(Debug, Clone, Copy)]
@@ -76,8 +81,9 @@ pub async fn run(
 
 /// Waits until the database answers and has our tables.
 async fn database(store: &Store, status: &Status) {
-    let mut pause = Duration::from_millis(200);
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     while let Err(error) = store.check().await {
+        let pause = backoff.pause(rand::random());
         tracing::warn!(
             "PostgreSQL is not ready ({}), trying again in {} ms",
             error_chain(&error),
@@ -85,7 +91,6 @@ async fn database(store: &Store, status: &Status) {
         );
         status.set(Some(format!("PostgreSQL: {}", error_chain(&error))));
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
     }
     status.set(None);
 }

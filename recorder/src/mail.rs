@@ -15,10 +15,11 @@ use lettre::{
 };
 use posthorn_domain::error_chain::error_chain;
 use posthorn_store::{DueMail, Store};
+use posthorn_timing::Backoff;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics;
+use crate::{LONGEST_PAUSE, metrics};
 
 const EVERY: Duration = Duration::from_secs(2);
 /// How long sending one may take: shorter than the pause after which it is due again.
@@ -128,13 +129,14 @@ fn is_about_the_mail(code: Code) -> bool {
 
 /// Waits for a mail.
 async fn next(store: &Store) -> DueMail {
+    let mut backoff = Backoff::new(EVERY, LONGEST_PAUSE);
     loop {
         match store.due_mail().await {
             Ok(Some(due)) => return due,
-            Ok(None) => {}
+            Ok(None) => backoff.reset(),
             Err(error) => tracing::debug!("cannot look for mails: {}", error_chain(&error)),
         }
-        sleep(EVERY).await;
+        sleep(backoff.pause(rand::random())).await;
     }
 }
 

@@ -9,10 +9,11 @@ use std::{sync::Arc, time::Duration};
 use posthorn_broker::{BrokerError, Publisher, Session};
 use posthorn_domain::{error_chain::error_chain, notification::Kind};
 use posthorn_store::{DueNotification, Store};
+use posthorn_timing::Backoff;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics;
+use crate::{LONGEST_PAUSE, metrics};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -25,13 +26,18 @@ pub(crate) async fn run(
 ) -> Result<(), BrokerError> {
     let publisher = session.publisher().await?;
     let telling = async {
+        let mut backoff = Backoff::new(EVERY, LONGEST_PAUSE);
         loop {
             match store.due_notifications().await {
-                Ok(due) if due.is_empty() => {}
-                Ok(due) => tell(due, session, store, &publisher, sends_mails).await?,
+                Ok(due) => {
+                    backoff.reset();
+                    if !due.is_empty() {
+                        tell(due, session, store, &publisher, sends_mails).await?;
+                    }
+                }
                 Err(error) => tracing::debug!("cannot look for notifications: {}", error_chain(&error)),
             }
-            sleep(EVERY).await;
+            sleep(backoff.pause(rand::random())).await;
         }
     };
     tokio::select! {

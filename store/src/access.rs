@@ -7,19 +7,20 @@
 use std::{collections::HashMap, time::Duration};
 
 use posthorn_domain::{error_chain::error_chain, status::Status, token::TokenHash};
+use posthorn_timing::Backoff;
 use serde_json::value::RawValue;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_postgres::{Client, types::Json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, answered},
     tokens::{self, TokenRecord},
-    watch::listen::{ANSWER_TIMEOUT, Listener},
+    watch::listen::Listener,
 };
 
 const CHANNELS: &[&str] = &["posthorn_tokens", "posthorn_schemas"];
@@ -76,16 +77,15 @@ impl AccessWatch {
     /// # Errors
     /// Only if the URL is none.
     pub async fn run(self, stop: CancellationToken) -> Result<(), StoreError> {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let started = Instant::now();
             let Some(Err(error)) = stop.run_until_cancelled(self.follow()).await else { return Ok(()) };
             if let StoreError::BadUrl(_) | StoreError::Tls(_) = error {
                 return Err(error);
             }
-            if started.elapsed() > LONGEST_PAUSE {
-                pause = FIRST_PAUSE;
-            }
+            backoff.reset_after(started.elapsed());
+            let pause = backoff.pause(rand::random());
             let said = error_chain(&error);
             let millis = pause.as_millis();
             tracing::warn!(
@@ -97,7 +97,6 @@ impl AccessWatch {
             if stop.run_until_cancelled(sleep(pause)).await.is_none() {
                 return Ok(());
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -126,8 +125,7 @@ impl AccessWatch {
         let query = format!("{} WHERE revoked_at IS NULL", tokens::SELECT_WITH_HASH);
         let schemas = "SELECT type, revision, schema FROM event_types WHERE schema IS NOT NULL";
         let loading = async { tokio::try_join!(client.query(&query, &[]), client.query(schemas, &[])) };
-        let loaded = timeout(ANSWER_TIMEOUT, loading).await.map_err(|_| StoreError::NoAnswer { task })?;
-        let (tokens, schemas) = loaded.map_err(StoreError::query(task))?;
+        let (tokens, schemas) = answered(task, loading).await?;
         let tokens = tokens.iter().map(tokens::read_with_hash).collect();
         let schemas = schemas.iter().map(|row| (row.get("type"), read_schema(row))).collect();
         self.send(AccessUpdate::All { tokens, schemas }).await;
@@ -146,8 +144,7 @@ impl AccessWatch {
             let row = client.query_opt(query, &[&what]).await?;
             Ok(AccessUpdate::Schema(what.to_owned(), row.as_ref().map(read_schema)))
         };
-        let found = timeout(ANSWER_TIMEOUT, asking).await.map_err(|_| StoreError::NoAnswer { task })?;
-        self.send(found.map_err(StoreError::query(task))?).await;
+        self.send(answered(task, asking).await?).await;
         Ok(())
     }
 

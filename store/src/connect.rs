@@ -4,6 +4,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use posthorn_domain::error_chain::error_chain;
+use posthorn_timing::within;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error};
 
@@ -62,8 +63,8 @@ impl Store {
         let task = "look at the database";
         let client = self.client().await?;
         let asking = client.query_one("SELECT count(*) FROM (SELECT FROM webhooks LIMIT 1) AS found", &[]);
-        let asked = tokio::time::timeout(ANSWER_TIMEOUT, asking).await;
-        asked.map_err(|_| StoreError::NoAnswer { task })?.map(|_| ()).map_err(StoreError::query(task))
+        let asking = async { asking.await.map(|_| ()).map_err(StoreError::query(task)) };
+        within(ANSWER_TIMEOUT, asking, || StoreError::NoAnswer { task }).await
     }
 }
 

@@ -1,10 +1,25 @@
 //! Why the database did not do what it was asked.
 
+use std::time::Duration;
+
 use deadpool_postgres::{PoolError, TimeoutType};
 use posthorn_domain::id::WebhookId;
+use posthorn_timing::within;
 use tokio_postgres::error::SqlState;
 
 use crate::{connect::not_trusted, quota::OverQuota};
+
+/// How long any answer may take.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Waits for an answer on a connection that is not of the pool, which bounds its own.
+pub(crate) async fn answered<T>(
+    task: &'static str,
+    asking: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, StoreError> {
+    let asking = async { asking.await.map_err(StoreError::query(task)) };
+    within(ANSWER_TIMEOUT, asking, || StoreError::NoAnswer { task }).await
+}
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

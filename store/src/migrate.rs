@@ -2,8 +2,6 @@
 
 use refinery::embed_migrations;
 
-use tokio::time::timeout;
-
 use crate::{connect::Database, error::StoreError};
 
 embed_migrations!("migrations");
@@ -19,9 +17,7 @@ const MIGRATION_LOCK: i64 = 0x7057_4852_0001;
 pub async fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
     // Neither a long migration nor the wait for another replica's may be cut off.
     let database = Database::read(url)?.without_statement_timeout();
-    let connected = timeout(database.patience(), database.connect()).await;
-    let connected = connected.map_err(|_| StoreError::silent())?;
-    let (mut client, connection) = connected.map_err(StoreError::no_connection)?;
+    let (mut client, connection) = database.connect_in_time().await?;
     let migrating = async {
         let locked = client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
         locked.map_err(StoreError::query("wait for other migrations"))?;

@@ -18,24 +18,30 @@ use posthorn_domain::{
     tenant::Tenant,
     webhook::{LiveSecret, State, Webhook},
 };
+use posthorn_timing::Backoff;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_postgres::{Client, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{connect::Store, error::StoreError, webhooks};
+use crate::{
+    connect::Store,
+    error::{StoreError, answered},
+    webhooks,
+};
 
 pub(crate) mod listen;
 
-use listen::{ANSWER_TIMEOUT, Listener};
+use listen::Listener;
 
 /// How often all revisions are compared.
 const COMPARE_EVERY: Duration = Duration::from_secs(5);
 /// Of the trigger in `migrations/V1__webhooks.sql`.
 const CHANNELS: &[&str] = &["posthorn_webhooks"];
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const NOT_LOADED: &str = "the webhooks have not been loaded from PostgreSQL";
 /// How many webhooks are fetched at a time.
@@ -94,7 +100,7 @@ impl Watch {
     /// Only if the URL is none.
     pub async fn run(self, stop: CancellationToken) -> Result<(), StoreError> {
         let mut known = HashMap::new();
-        let mut pause = Duration::from_millis(100);
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let started = Instant::now();
             let Some(Err(error)) = stop.run_until_cancelled(self.follow(&mut known)).await else {
@@ -103,9 +109,8 @@ impl Watch {
             if let StoreError::BadUrl(_) | StoreError::Tls(_) = error {
                 return Err(error);
             }
-            if started.elapsed() > LONGEST_PAUSE {
-                pause = Duration::from_millis(100);
-            }
+            backoff.reset_after(started.elapsed());
+            let pause = backoff.pause(rand::random());
             let said = error_chain(&error);
             tracing::warn!(
                 "cannot follow the webhooks in PostgreSQL ({said}), trying again in {} ms",
@@ -117,7 +122,6 @@ impl Watch {
             if stop.run_until_cancelled(sleep(pause)).await.is_none() {
                 return Ok(());
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -144,10 +148,8 @@ impl Watch {
 
     /// Compares every revision with the known ones and fetches what differs.
     async fn compare(&self, client: &Client, known: &mut HashMap<WebhookId, i64>) -> Result<(), StoreError> {
-        let task = "compare the webhooks";
         let query = client.query("SELECT id, revision FROM webhooks WHERE state <> 'deleted'", &[]);
-        let rows = timeout(ANSWER_TIMEOUT, query).await.map_err(|_| StoreError::NoAnswer { task })?;
-        let rows = rows.map_err(StoreError::query(task))?;
+        let rows = answered("compare the webhooks", query).await?;
         let current: HashMap<_, i64> = rows.iter().map(|row| (WebhookId(row.get(0)), row.get(1))).collect();
         let gone = known.keys().filter(|id| !current.contains_key(id));
         let different =
@@ -192,11 +194,9 @@ impl Watch {
     }
 
     async fn rows(&self, client: &Client, ids: &[WebhookId]) -> Result<Vec<Row>, StoreError> {
-        let task = "fetch webhooks";
         let query = query(self.wants);
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        let rows = timeout(ANSWER_TIMEOUT, client.query(&query, &[&ids])).await;
-        rows.map_err(|_| StoreError::NoAnswer { task })?.map_err(StoreError::query(task))
+        answered("fetch webhooks", client.query(&query, &[&ids])).await
     }
 
     async fn send(&self, update: Update) {

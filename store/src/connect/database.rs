@@ -3,6 +3,7 @@
 use std::{path::Path, pin::pin, str::FromStr, time::Duration};
 
 use posthorn_domain::error_chain::error_chain;
+use posthorn_timing::within;
 use tokio_postgres::{
     Client, Config, Connection, Error, Socket,
     config::{Host, SslMode},
@@ -56,6 +57,12 @@ impl Database {
     /// The same, where statements may take as long as they like.
     pub(crate) fn without_statement_timeout(self) -> Self {
         Self { settings: statement_timeout(Duration::ZERO), ..self }
+    }
+
+    /// Connects, in the time that the hosts have together.
+    pub(crate) async fn connect_in_time(&self) -> Result<(Client, Driver), StoreError> {
+        let connecting = async { self.connect().await.map_err(StoreError::no_connection) };
+        within(self.patience(), connecting, StoreError::silent).await
     }
 
     /// How long connecting may take: each of the hosts has its time.

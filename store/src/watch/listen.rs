@@ -7,19 +7,16 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_postgres::{AsyncMessage, Client};
 
 use crate::{
     connect::{Database, Driver},
-    error::StoreError,
+    error::{StoreError, answered},
 };
 
-/// How long any answer may take.
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Notifications that wait to be looked at; what comes beyond is found by comparing.
 const MOST_WAITING: usize = 1024;
 
@@ -37,17 +34,13 @@ impl Listener {
     /// Listens on these channels, which triggers in `migrations` notify.
     pub(crate) async fn connect(url: &str, channels: &'static [&'static str]) -> Result<Self, StoreError> {
         let database = Database::read(url)?;
-        let connected = timeout(database.patience(), database.connect()).await;
-        let connected = connected.map_err(|_| StoreError::silent())?;
-        let (client, connection) = connected.map_err(StoreError::no_connection)?;
+        let (client, connection) = database.connect_in_time().await?;
         let (notify, notified) = mpsc::channel(MOST_WAITING);
         let overflown = Arc::new(AtomicBool::new(false));
         let mut driver = JoinSet::new();
         driver.spawn(drive(connection, channels, notify, overflown.clone()));
-        let task = "listen for changes";
         let listen: String = channels.iter().map(|channel| format!("LISTEN {channel};")).collect();
-        let listening = timeout(ANSWER_TIMEOUT, client.batch_execute(&listen)).await;
-        listening.map_err(|_| StoreError::NoAnswer { task })?.map_err(StoreError::query(task))?;
+        answered("listen for changes", client.batch_execute(&listen)).await?;
         Ok(Self { client, notified, overflown, _driver: driver })
     }
 
