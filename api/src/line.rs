@@ -86,7 +86,7 @@ impl Line {
         Ok(publisher.publish(event).await?)
     }
 
-    /// Puts a delivery into its webhook's queue, as if it had been set aside, and waits for the confirm.
+    /// Puts a delivery into its webhook's queue, as a queued delivery is, and waits for the confirm.
     /// Attempts count from 1 again; the `webhook-id` stays the same.
     pub(crate) async fn deliver(
         &self,

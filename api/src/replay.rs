@@ -1,7 +1,7 @@
 //! Replays at work: any process goes on with any replay, a few deliveries at a time.
 //!
 //! A replay waits behind live traffic: it puts deliveries into its webhook's queue only while few wait
-//! there, so that whatever is set aside anew waits behind few of them, and batches, in which most live
+//! there, so that whatever is queued anew waits behind few of them, and batches, in which most live
 //! deliveries travel, pass the queue by. How far it has come is written after the confirms: a process that
 //! falls in between repeats a few, and loses none.
 

@@ -7,10 +7,10 @@ use tokio::time::timeout;
 use crate::{
     Dispatcher,
     circuit_breaker::Probe,
+    latency_tracker::PROMPT,
     metrics,
-    pace::PROMPT,
     permits::Permit,
-    recipient::{Recipient, Turn},
+    recipient::{Recipient, WebhookPermit},
 };
 
 /// How long a delivery waits in hand before it goes back to a queue: well below the broker's limit of 30
@@ -21,7 +21,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
 pub(crate) struct Admitted {
     /// Set if the attempt probes behind an open circuit breaker.
     pub(crate) probe: Option<Probe>,
-    _turn: Turn,
+    _webhook_permit: WebhookPermit,
     _permit: Permit,
 }
 
@@ -69,13 +69,13 @@ impl Dispatcher {
         is_canary: bool,
         patience: Patience,
     ) -> Option<Admitted> {
-        let (probe, turn) = recipient.turn(is_canary).await;
+        let (probe, webhook_permit) = recipient.permit(is_canary).await;
         let target = recipient.target();
         if self.outage.holds(&target.host) {
             let _waiting = metrics::waiting(metrics::Wait::Outage);
             self.outage.passed(&target.host).await;
         }
         let permit = self.permits.acquire(&target, patience).await?;
-        Some(Admitted { probe, _turn: turn, _permit: permit })
+        Some(Admitted { probe, _webhook_permit: webhook_permit, _permit: permit })
     }
 }

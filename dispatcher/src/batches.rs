@@ -1,5 +1,5 @@
-//! Delivery batches: the quick way of deliveries. Each is attempted soon, or set aside in its webhook's queue, so
-//! that a batch is done soon and one webhook's deliveries hold up no other's.
+//! Taking delivery batches. Each delivery is attempted soon, or goes to its webhook's queue, so that a batch
+//! is done soon and one webhook's deliveries hold up no other's.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -17,10 +17,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    delivery::{Delivery, Held, Line, Waits},
-    letter::Letter,
-    recipient::{Place, Recipient},
-    unsettled::Key,
+    delivery::{Delivery, Held, Pipeline, Waits},
+    in_flight::Key,
+    prepared_event::PreparedEvent,
+    recipient::{HoldPermit, Recipient},
 };
 
 /// A batch that came back so often may hold what makes dispatchers fall: its deliveries go to their
@@ -32,15 +32,15 @@ const MOST_RETURNS: u32 = 3;
 pub(crate) async fn run(
     session: &Arc<Session>,
     channel: &Arc<ConsumerChannel>,
-    line: &Arc<Line>,
+    pipeline: &Arc<Pipeline>,
     held: u16,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let mut source = channel.consume(&session.names().batches(), held).await?;
-    let places = Arc::new(Semaphore::new(usize::from(held).max(MOST_DELIVERIES)));
+    let holds = Arc::new(Semaphore::new(usize::from(held).max(MOST_DELIVERIES)));
     let taking = async {
         while let Some(received) = source.next().await {
-            line.take_batch(received, &places).await;
+            pipeline.take_batch(received, &holds).await;
         }
     };
     tokio::select! {
@@ -56,14 +56,14 @@ pub(crate) async fn run(
 
 /// One of a batch's deliveries.
 pub(crate) struct Part {
-    slip: Arc<Slip>,
-    /// It counts among those that are held until it is done, or its attempt takes long.
-    place: Mutex<Option<OwnedSemaphorePermit>>,
+    batch: Arc<PendingBatch>,
+    /// Counts the delivery as held until it is done, or its attempt takes long.
+    hold: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 /// What is left of a batch. Its message is acknowledged once every delivery is done; until then what
 /// became of each is remembered, since the whole batch would come back.
-struct Slip(Mutex<Left>);
+struct PendingBatch(Mutex<Left>);
 
 struct Left {
     deliveries: usize,
@@ -71,7 +71,7 @@ struct Left {
     settled: Vec<Key>,
 }
 
-impl Slip {
+impl PendingBatch {
     fn new(receipt: Receipt, deliveries: usize) -> Self {
         Self(Mutex::new(Left { deliveries, receipt: Some(receipt), settled: Vec::new() }))
     }
@@ -91,25 +91,25 @@ impl Slip {
 }
 
 impl Part {
-    fn new(slip: &Arc<Slip>, place: OwnedSemaphorePermit) -> Self {
-        Self { slip: slip.clone(), place: Mutex::new(Some(place)) }
+    fn new(batch: &Arc<PendingBatch>, hold: OwnedSemaphorePermit) -> Self {
+        Self { batch: batch.clone(), hold: Mutex::new(Some(hold)) }
     }
 
     /// The attempt runs and takes long: it counts among those that run, no longer among those held, so
     /// that receivers that hang hold up nobody else's batches.
     pub(crate) fn takes_long(&self) {
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The delivery is done, after this attempt if there was one. With the last, the batch is: tells
     /// which attempts need not be remembered any longer.
     pub(crate) fn done(&self, attempt: Option<Key>) -> Vec<Key> {
-        self.slip.done(attempt)
+        self.batch.done(attempt)
     }
 }
 
-impl Line {
-    async fn take_batch(self: &Arc<Self>, received: Received, places: &Arc<Semaphore>) {
+impl Pipeline {
+    async fn take_batch(self: &Arc<Self>, received: Received, holds: &Arc<Semaphore>) {
         let Received { message, receipt } = received;
         let read = match read(&message) {
             Ok(read) => read,
@@ -121,14 +121,14 @@ impl Line {
         if deliveries == 0 {
             return receipt.finish();
         }
-        let Some(mut places) = places_for(deliveries, places).await else {
+        let Some(mut holds) = permits_for(deliveries, holds).await else {
             let rejection =
                 Rejection { field: "message", reason: format!("is a batch of {deliveries} deliveries") };
             return self.reject(message, rejection, receipt).await;
         };
-        let slip = Arc::new(Slip::new(receipt, deliveries));
+        let batch = Arc::new(PendingBatch::new(receipt, deliveries));
         let now = Instant::now();
-        for (letter, event) in read {
+        for (prepared, event) in read {
             let headers = DeliveryHeaders {
                 published_at: event.published_at,
                 received_at: Some(event.received_at),
@@ -137,10 +137,10 @@ impl Line {
                 ..message.headers.clone()
             };
             for id in event.webhook_ids {
-                let place = places.split(1).expect("there is one for each delivery");
-                let (letter, headers, held) =
-                    (letter.clone(), headers.clone(), Held::Part(Part::new(&slip, place)));
-                self.start_part(id, Delivery { letter, headers, held }, message.returns, now);
+                let hold = holds.split(1).expect("there is one for each delivery");
+                let (prepared, headers, held) =
+                    (prepared.clone(), headers.clone(), Held::Part(Part::new(&batch, hold)));
+                self.start_part(id, Delivery { prepared, headers, held }, message.returns, now);
             }
         }
     }
@@ -156,36 +156,35 @@ impl Line {
             }
             return self.start(recipient.clone(), delivery, Waits::AsCanary);
         }
-        match recipient.map(|recipient| (self.place(&recipient, now), recipient)) {
-            Some((Some(place), recipient)) => {
-                self.start(recipient, delivery, Waits::Briefly { _place: place })
-            }
+        match recipient.map(|recipient| (self.hold(&recipient, now), recipient)) {
+            Some((Some(hold), recipient)) => self.start(recipient, delivery, Waits::Briefly { _hold: hold }),
             // The attempt was made, or runs: it only has to be made safe.
             Some((None, recipient)) if returns > 0 && self.is_known(&recipient, &delivery) => {
                 self.start(recipient, delivery, Waits::Patiently);
             }
-            _ => self.start_setting_aside(id, delivery),
+            _ => self.start_queueing(id, delivery),
         }
     }
 
-    /// A place, unless the delivery would have to wait for the end of an outage.
-    fn place(&self, recipient: &Arc<Recipient>, now: Instant) -> Option<Place> {
-        recipient.place(now).filter(|_| !self.is_held(recipient))
+    /// A hold permit, unless the delivery would have to wait for the end of an outage.
+    fn hold(&self, recipient: &Arc<Recipient>, now: Instant) -> Option<HoldPermit> {
+        recipient.hold(now).filter(|_| !self.is_held(recipient))
     }
 }
 
-/// Waits for places; `None` if routers make no batches of so many deliveries.
-async fn places_for(deliveries: usize, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+/// Waits for room; `None` if routers make no batches of so many deliveries.
+async fn permits_for(deliveries: usize, holds: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     let wanted = u32::try_from(deliveries).ok().filter(|_| (1..=MOST_DELIVERIES).contains(&deliveries))?;
-    Some(places.clone().acquire_many_owned(wanted).await.expect("the semaphore is never closed"))
+    Some(holds.clone().acquire_many_owned(wanted).await.expect("the semaphore is never closed"))
 }
 
-fn read(message: &Message) -> Result<Vec<(Arc<Letter>, BatchedEvent)>, Rejection> {
+fn read(message: &Message) -> Result<Vec<(Arc<PreparedEvent>, BatchedEvent)>, Rejection> {
     let no_batch = |reason| Rejection { field: "message", reason };
     let events =
         delivery_batch::decode(message.body.clone()).map_err(|error| no_batch(error_chain(&error)))?;
-    let letter = |event: BatchedEvent| {
-        Letter::read(event.message.clone(), event.received_at).map(|letter| (Arc::new(letter), event))
+    let prepared = |event: BatchedEvent| {
+        PreparedEvent::read(event.message.clone(), event.received_at)
+            .map(|prepared| (Arc::new(prepared), event))
     };
-    events.into_iter().map(letter).collect()
+    events.into_iter().map(prepared).collect()
 }

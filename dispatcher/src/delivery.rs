@@ -30,11 +30,11 @@ use crate::{
     Dispatcher,
     admission::{Admitted, NotAdmitted, Patience},
     batches::Part,
-    letter::Letter,
+    in_flight::Key,
+    latency_tracker::PROMPT,
     metrics,
-    pace::PROMPT,
-    recipient::{Place, Recipient, Recipients},
-    unsettled::Key,
+    prepared_event::PreparedEvent,
+    recipient::{HoldPermit, Recipient, Recipients},
 };
 
 /// A delivery that came back so often, with all that was in flight beside it, is attempted alone.
@@ -43,7 +43,7 @@ const MOST_RETURNS: u32 = 20;
 const MOST_RETURNS_ALONE: u32 = 3;
 
 /// What deliveries need of one session.
-pub(crate) struct Line {
+pub(crate) struct Pipeline {
     session: Arc<Session>,
     publisher: Publisher,
     journal: Journal,
@@ -53,7 +53,7 @@ pub(crate) struct Line {
 
 /// A delivery in hand.
 pub(crate) struct Delivery {
-    pub(crate) letter: Arc<Letter>,
+    pub(crate) prepared: Arc<PreparedEvent>,
     pub(crate) headers: DeliveryHeaders,
     pub(crate) held: Held,
 }
@@ -72,8 +72,8 @@ pub(crate) enum Held {
 pub(crate) enum Waits {
     /// As long as it may be held.
     Patiently,
-    /// In this place, and not for long.
-    Briefly { _place: Place },
+    /// Not for long, under this permit.
+    Briefly { _hold: HoldPermit },
     /// As the canary: past an open circuit breaker.
     AsCanary,
 }
@@ -95,7 +95,7 @@ pub(crate) struct Made {
     is_again_safe: OnceCell<()>,
 }
 
-impl Line {
+impl Pipeline {
     pub(crate) async fn open(
         session: &Arc<Session>,
         dispatcher: &Arc<Dispatcher>,
@@ -112,8 +112,8 @@ impl Line {
     /// Starts the next attempt of a message from a webhook's queue. Nothing of it is read before: what
     /// breaks there breaks one delivery.
     pub(crate) fn start_message(self: &Arc<Self>, recipient: &Arc<Recipient>, received: Received) {
-        let (line, recipient) = (self.clone(), recipient.clone());
-        self.dispatcher.deliveries.spawn(line.deliver_message(recipient, received));
+        let (pipeline, recipient) = (self.clone(), recipient.clone());
+        self.dispatcher.deliveries.spawn(pipeline.deliver_message(recipient, received));
     }
 
     async fn deliver_message(self: Arc<Self>, recipient: Arc<Recipient>, received: Received) {
@@ -123,10 +123,10 @@ impl Line {
             return self.suspect(recipient.id(), event, message, receipt).await;
         }
         let received_at = message.headers.received_at.unwrap_or_else(Timestamp::now);
-        match Letter::read(message.body.clone(), received_at) {
-            Ok(letter) => {
+        match PreparedEvent::read(message.body.clone(), received_at) {
+            Ok(prepared) => {
                 let (headers, held) = (message.headers, Held::Message(receipt));
-                let delivery = Delivery { letter: Arc::new(letter), headers, held };
+                let delivery = Delivery { prepared: Arc::new(prepared), headers, held };
                 self.deliver(recipient, delivery, Waits::Patiently).await;
             }
             // Somebody else has published to our exchange: the router lets only events through.
@@ -149,9 +149,9 @@ impl Line {
     }
 
     /// Starts to put a delivery into its webhook's queue.
-    pub(crate) fn start_setting_aside(self: &Arc<Self>, id: WebhookId, delivery: Delivery) {
-        let line = self.clone();
-        self.dispatcher.deliveries.spawn(async move { line.put_back(id, delivery).await });
+    pub(crate) fn start_queueing(self: &Arc<Self>, id: WebhookId, delivery: Delivery) {
+        let pipeline = self.clone();
+        self.dispatcher.deliveries.spawn(async move { pipeline.put_back(id, delivery).await });
     }
 
     /// Keeps a message that is no delivery in the journal.
@@ -165,7 +165,7 @@ impl Line {
     pub(crate) fn is_known(&self, recipient: &Recipient, delivery: &Delivery) -> bool {
         let target = recipient.target();
         let position = position(&delivery.headers, target.epoch, Timestamp::now());
-        self.dispatcher.unsettled.knows(&key(&target, delivery, position))
+        self.dispatcher.in_flight.knows(&key(&target, delivery, position))
     }
 
     /// Whether attempts at the webhook wait for the end of an outage of ours.
@@ -202,9 +202,9 @@ impl Line {
                     };
                     Ok(dispatcher.make(&recipient, admitted, &target, &delivery, position).await)
                 };
-                let cell = dispatcher.unsettled.cell(&key);
+                let cell = dispatcher.in_flight.cell(&key);
                 let made = cell.get_or_try_init(making).await.map(|_| cell.clone());
-                made.inspect_err(|_| dispatcher.unsettled.forget(&key))
+                made.inspect_err(|_| dispatcher.in_flight.forget(&key))
             }
         };
         // The next attempt need not wait until this one's consequence is safe.
@@ -228,9 +228,9 @@ impl Line {
         delivery: Delivery,
         key: Key,
     ) -> Result<(), BrokerError> {
-        let Delivery { letter, held, .. } = delivery;
+        let Delivery { prepared, held, .. } = delivery;
         if let Some((delay, headers)) = &made.again {
-            let publish = async || self.publish_later(*delay, target.id, &letter, headers).await;
+            let publish = async || self.publish_later(*delay, target.id, &prepared, headers).await;
             made.is_again_safe.get_or_try_init(publish).await?;
         }
         let dispatcher = self.dispatcher.clone();
@@ -246,13 +246,13 @@ impl Line {
         &self,
         delay: Duration,
         id: WebhookId,
-        letter: &Letter,
+        prepared: &PreparedEvent,
         headers: &DeliveryHeaders,
     ) -> Result<(), BrokerError> {
         let names = self.session.names();
-        let message = letter.message.clone();
+        let message = prepared.message.clone();
         let again = match headers.is_canary {
-            false => names.delayed(delay, id, letter.event, message, headers),
+            false => names.delayed(delay, id, prepared.event, message, headers),
             true => names.delayed_batch(delay, canary(id, message, headers), headers),
         };
         self.publisher.publish(again).await?.wait().await
@@ -260,27 +260,27 @@ impl Line {
 
     /// Puts off a delivery that was held for too long: it comes back with the same attempt number.
     async fn put_off(&self, target: &Target, position: Position, delivery: Delivery) {
-        let Delivery { letter, headers, held, .. } = delivery;
+        let Delivery { prepared, headers, held, .. } = delivery;
         let delay = self.dispatcher.retry.shortest();
         let headers = position.headers(target.epoch, headers);
         // An error means that the session has ended, and the delivery comes back.
-        if self.publish_later(delay, target.id, &letter, &headers).await.is_ok() {
+        if self.publish_later(delay, target.id, &prepared, &headers).await.is_ok() {
             self.dispatcher.done(held, None);
         }
     }
 
     /// Puts a delivery that is not attempted now into its webhook's queue.
     async fn put_back(&self, id: WebhookId, delivery: Delivery) {
-        let Delivery { letter, headers, held, .. } = delivery;
+        let Delivery { prepared, headers, held, .. } = delivery;
         if let Held::Message(receipt) = held {
             return receipt.give_back().await;
         }
         let names = self.session.names();
-        let publication = names.delivery(id, letter.event, letter.message.clone(), &headers);
+        let publication = names.delivery(id, prepared.event, prepared.message.clone(), &headers);
         let publishing = async { self.publisher.publish(publication).await?.wait().await };
         // An error means that the session has ended, and the whole batch comes back.
         if publishing.await.is_ok() {
-            metrics::set_aside();
+            metrics::queued();
             self.dispatcher.done(held, None);
         }
     }
@@ -291,10 +291,10 @@ impl Dispatcher {
     fn done(&self, held: Held, attempt: Option<Key>) {
         match held {
             Held::Message(receipt) | Held::Suspect { receipt, .. } => {
-                attempt.iter().for_each(|key| self.unsettled.forget(key));
+                attempt.iter().for_each(|key| self.in_flight.forget(key));
                 receipt.finish();
             }
-            Held::Part(part) => part.done(attempt).iter().for_each(|key| self.unsettled.forget(key)),
+            Held::Part(part) => part.done(attempt).iter().for_each(|key| self.in_flight.forget(key)),
         }
     }
 
@@ -320,9 +320,9 @@ impl Dispatcher {
         metrics::attempt_finished(&answer.outcome, duration);
         metrics::sent(&answer);
         metrics::step_taken(step, delivery.headers.published_at.or(delivery.headers.received_at));
-        let letter = &delivery.letter;
+        let prepared = &delivery.prepared;
         tracing::debug!(
-            event = %letter.event, webhook.id = %target.id, attempt = position.attempt, outcome = ?answer.outcome,
+            event = %prepared.event, webhook.id = %target.id, attempt = position.attempt, outcome = ?answer.outcome,
             ?step, duration_ms = duration.as_millis() as u64, "made an attempt"
         );
         let again = match step {
@@ -342,10 +342,10 @@ impl Dispatcher {
         };
         let entry = Attempted {
             id: Uuid::now_v7(),
-            event_id: letter.event_id.clone(),
-            event_type: letter.event_type.clone(),
-            company_id: letter.company_id.clone(),
-            digest: letter.digest,
+            event_id: prepared.event_id.clone(),
+            event_type: prepared.event_type.clone(),
+            company_id: prepared.company_id.clone(),
+            digest: prepared.digest,
             webhook_id: target.id,
             epoch: target.epoch,
             attempt: position.attempt,
@@ -367,19 +367,19 @@ impl Dispatcher {
             return Answer::none(Outcome::Interrupted);
         }
         let _running = metrics::attempt_started();
-        let letter = &delivery.letter;
+        let prepared = &delivery.prepared;
         let parent = delivery.headers.trace.as_ref();
         let host = Some(&*target.host).filter(|host| !host.is_empty());
         let about = posthorn_trace::Attempt {
-            event: letter.event,
-            event_id: &letter.event_id,
+            event: prepared.event,
+            event_id: &prepared.event_id,
             webhook_id: target.id,
             number: attempt,
             host,
         };
         let span = posthorn_trace::attempt(about, parent);
         let own = span.as_ref().and_then(Span::context);
-        let (event, body) = (letter.event, letter.body.clone());
+        let (event, body) = (prepared.event, prepared.body.clone());
         let request = Request { event, body, attempt, trace: own.as_ref().or(parent) };
         let mut sending = pin!(self.receivers.send(target, request));
         let answer = match timeout(PROMPT, &mut sending).await {
@@ -434,7 +434,7 @@ fn told(answer: &Answer, ours: bool) -> Told {
 }
 
 fn key(target: &Target, delivery: &Delivery, position: Position) -> Key {
-    let Letter { event, digest, .. } = *delivery.letter;
+    let PreparedEvent { event, digest, .. } = *delivery.prepared;
     let (epoch, attempt, forgiven) = (target.epoch, position.attempt, delivery.headers.forgiven);
     Key { event, digest, webhook_id: target.id, epoch, attempt, forgiven }
 }

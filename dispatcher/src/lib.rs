@@ -7,19 +7,19 @@ mod admission;
 mod batches;
 mod channels;
 mod circuit_breaker;
+mod consumer;
+mod consumer_supervisor;
+mod consumers;
 mod delivery;
-mod lane;
-mod lanes;
-mod letter;
+mod in_flight;
+mod latency_tracker;
 mod metrics;
-mod opener;
 mod outage;
-mod pace;
 mod permits;
+mod prepared_event;
 mod recipient;
 mod suspects;
 mod targets;
-mod unsettled;
 
 use std::{net::SocketAddr, pin::pin, sync::Arc};
 
@@ -34,13 +34,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use permits::Shares;
 
-use delivery::Line;
-use lanes::Lanes;
+use consumers::Consumers;
+use delivery::Pipeline;
+use in_flight::InFlightAttempts;
 use outage::Outage;
 use permits::Permits;
 use recipient::Recipient;
 use targets::Targets;
-use unsettled::Unsettled;
 
 /// Settings of the dispatcher.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ pub(crate) struct Dispatcher {
     permits: Permits,
     deliveries: TaskTracker,
     outage: Outage,
-    unsettled: Unsettled,
+    in_flight: InFlightAttempts,
     consuming: Status,
 }
 
@@ -110,7 +110,7 @@ pub async fn run(
         permits: Permits::new(settings.most_in_flight, settings.shares),
         deliveries: TaskTracker::new(),
         outage: Outage::default(),
-        unsettled: Unsettled::default(),
+        in_flight: InFlightAttempts::default(),
         consuming,
     });
     let mut targets = Targets::new(settings.keys, settings.addresses);
@@ -157,30 +157,31 @@ async fn serve(
     spread: Spread,
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
-    let line = Line::open(session, dispatcher).await?;
+    let pipeline = Pipeline::open(session, dispatcher).await?;
     let channel = session.consumer_channel().await?;
-    let lanes = Lanes::new(session.clone(), line.clone(), spread.channels);
-    let known = lanes.know(targets.all().cloned());
+    let consumers = Consumers::new(session.clone(), pipeline.clone(), spread.channels);
+    let known = consumers.know(targets.all().cloned());
     let halt = stop.child_token();
     let batches = async {
         let _halt = halt.clone().drop_guard();
-        batches::run(session, &channel, &line, spread.held, &halt).await
+        batches::run(session, &channel, &pipeline, spread.held, &halt).await
     };
     let suspects = async {
         let _halt = halt.clone().drop_guard();
-        suspects::run(session, &channel, &line, &halt).await
+        suspects::run(session, &channel, &pipeline, &halt).await
     };
     let following = async {
         let _halt = halt.clone().drop_guard();
         tokio::select! {
-            failed = follow(&lanes, &known, &dispatcher.consuming, targets, updates) => Err(failed),
+            failed = follow(&consumers, &known, &dispatcher.consuming, targets, updates) => Err(failed),
             () = session.ended() => Ok(()),
             () = halt.cancelled() => Ok(()),
         }
     };
-    let probing = halt.run_until_cancelled(dispatcher.outage.probe(&dispatcher.receivers, &line.recipients));
+    let probing =
+        halt.run_until_cancelled(dispatcher.outage.probe(&dispatcher.receivers, &pipeline.recipients));
     let (batches, suspects, following, _) = tokio::join!(batches, suspects, following, probing);
-    lanes.stop().await;
+    consumers.stop().await;
     if stop.is_cancelled() {
         dispatcher.deliveries.close();
         tracing::info!(
@@ -190,7 +191,7 @@ async fn serve(
         tokio::select! {
             () = dispatcher.deliveries.wait() => {
                 // A dead channel's deliveries come back, to whoever is there then.
-                let _ = tokio::join!(lanes.flush(), channel.flush());
+                let _ = tokio::join!(consumers.flush(), channel.flush());
             }
             () = session.ended() => {}
         }
@@ -198,16 +199,16 @@ async fn serve(
     batches.and(suspects).and(following)
 }
 
-/// Starts the lanes and tells them what changes. Returns only if they cannot be started.
+/// Starts the consumers and tells them what changes. Returns only if they cannot be started.
 async fn follow(
-    lanes: &Lanes,
+    consumers: &Consumers,
     known: &[Arc<Recipient>],
     consuming: &Status,
     targets: &mut Targets,
     updates: &mut mpsc::Receiver<Update>,
 ) -> BrokerError {
     let starting = async {
-        match lanes.start(known, consuming).await {
+        match consumers.start(known, consuming).await {
             Ok(()) => tracing::info!(webhooks = known.len(), "delivering"),
             Err(error) => return error,
         }
@@ -217,8 +218,8 @@ async fn follow(
         while let Some(update) = updates.recv().await {
             for (id, target) in targets.apply(update.changes) {
                 match target {
-                    Some(target) => lanes.put(target),
-                    None => lanes.remove(id),
+                    Some(target) => consumers.put(target),
+                    None => consumers.remove(id),
                 }
             }
         }

@@ -29,7 +29,7 @@ struct Metrics {
     repeats: Counter,
     deliveries: Deliveries,
     latency: Histogram,
-    set_aside: Counter,
+    queued: Counter,
     outage: Gauge,
     unreadable_secrets: Counter,
 }
@@ -67,7 +67,7 @@ pub(crate) fn describe() {
         "From an event's publishing to its acceptance"
     );
     describe_counter!(
-        "posthorn_deliveries_set_aside_total",
+        "posthorn_deliveries_queued_total",
         "Deliveries that went to their webhooks' queues since they could not be attempted at once"
     );
     describe_gauge!("posthorn_in_flight", "Attempts that run now");
@@ -105,7 +105,7 @@ impl Metrics {
                 gone: deliveries("gone"),
             },
             latency: histogram!("posthorn_delivery_latency_seconds"),
-            set_aside: counter!("posthorn_deliveries_set_aside_total"),
+            queued: counter!("posthorn_deliveries_queued_total"),
             outage: gauge!("posthorn_outage"),
             unreadable_secrets: counter!("posthorn_unreadable_secrets_total"),
         }
@@ -231,8 +231,8 @@ pub(crate) fn step_taken(step: Step, published_at: Option<Timestamp>) {
     }
 }
 
-pub(crate) fn set_aside() {
-    METRICS.set_aside.increment(1);
+pub(crate) fn queued() {
+    METRICS.queued.increment(1);
 }
 
 pub(crate) fn outage(is: bool) {

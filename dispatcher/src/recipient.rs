@@ -17,14 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     circuit_breaker::{CircuitBreaker, Probe},
+    latency_tracker::LatencyTracker,
     metrics,
-    pace::Pace,
 };
 
 /// The right to make an attempt at this webhook.
-pub(crate) type Turn = OwnedSemaphorePermit;
-/// The right of a delivery that comes in a batch to wait for a turn.
-pub(crate) struct Place(Arc<Recipient>);
+pub(crate) type WebhookPermit = OwnedSemaphorePermit;
+/// The right of a batched delivery to be held here until it gets a [`WebhookPermit`].
+pub(crate) struct HoldPermit(Arc<Recipient>);
 
 /// Deliveries that are held for each attempt that may run: while one is being attempted, the last
 /// one's consequence is made safe in the broker.
@@ -33,13 +33,13 @@ pub(crate) const HELD_PER_ATTEMPT: u16 = 2;
 /// An enabled webhook.
 pub(crate) struct Recipient {
     target: Mutex<Arc<Target>>,
-    /// Woken when the webhook's lane is to look whether it has to stop, or to be opened anew.
+    /// Woken when the webhook's consumer is to look whether it has to stop, or to be opened anew.
     pub(crate) changed: AtomicWaker,
     /// As many as the webhook wants attempts at a time.
-    turns: Mutex<Arc<Semaphore>>,
-    /// How many places are taken.
-    places: AtomicU32,
-    pace: Mutex<Pace>,
+    permits: Mutex<Arc<Semaphore>>,
+    /// Hold permits that are taken.
+    holds: AtomicU32,
+    latency: Mutex<LatencyTracker>,
     pub(crate) breaker: Arc<CircuitBreaker>,
     /// The webhook is paused, disabled or deleted, or the session is over: no attempt begins.
     pub(crate) stop: CancellationToken,
@@ -48,11 +48,11 @@ pub(crate) struct Recipient {
 impl Recipient {
     pub(crate) fn new(target: Arc<Target>, stop: CancellationToken) -> Self {
         Self {
-            turns: Mutex::new(turns(&target)),
+            permits: Mutex::new(permits(&target)),
             target: Mutex::new(target),
             changed: AtomicWaker::new(),
-            places: AtomicU32::new(0),
-            pace: Mutex::new(Pace::new(Instant::now())),
+            holds: AtomicU32::new(0),
+            latency: Mutex::new(LatencyTracker::new(Instant::now())),
             breaker: Arc::default(),
             stop,
         }
@@ -87,7 +87,7 @@ impl Recipient {
         *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target.clone();
         self.breaker.reset();
         if is_resized {
-            *self.turns() = turns(&target);
+            *self.permits() = permits(&target);
         }
         self.changed.wake();
     }
@@ -98,42 +98,43 @@ impl Recipient {
         self.changed.wake();
     }
 
-    /// Waits for a turn, behind the circuit breaker unless it is for the canary.
-    pub(crate) async fn turn(&self, is_canary: bool) -> (Option<Probe>, Turn) {
+    /// Waits for a permit, behind the circuit breaker unless it is for the canary.
+    pub(crate) async fn permit(&self, is_canary: bool) -> (Option<Probe>, WebhookPermit) {
         loop {
             let probe = if is_canary { None } else { self.breaker.pass().await };
-            let turns = self.turns().clone();
-            let turn = match turns.clone().try_acquire_owned() {
-                Ok(turn) => turn,
+            let permits = self.permits().clone();
+            let permit = match permits.clone().try_acquire_owned() {
+                Ok(permit) => permit,
                 Err(_) => {
                     let _waiting = metrics::waiting(metrics::Wait::MaxInFlight);
-                    turns.acquire_owned().await.expect("the semaphore is never closed")
+                    permits.acquire_owned().await.expect("the semaphore is never closed")
                 }
             };
             // It may have opened meanwhile.
             if is_canary || probe.is_some() || self.breaker.is_closed() {
-                return (probe, turn);
+                return (probe, permit);
             }
         }
     }
 
-    /// A place, if a turn is likely to come soon: the receiver keeps pace, and not too many wait.
-    pub(crate) fn place(self: &Arc<Self>, now: Instant) -> Option<Place> {
-        if self.stop.is_cancelled() || !self.pace().is_kept(now) || !self.breaker.is_closed() {
+    /// A hold permit, if an attempt is likely to begin soon: the receiver answers promptly, and not too many
+    /// deliveries are held for it.
+    pub(crate) fn hold(self: &Arc<Self>, now: Instant) -> Option<HoldPermit> {
+        if self.stop.is_cancelled() || !self.latency().is_prompt(now) || !self.breaker.is_closed() {
             return None;
         }
         let most = self.max_in_flight().saturating_mul(HELD_PER_ATTEMPT).into();
         let take = |taken| (taken < most).then_some(taken + 1);
-        self.places.fetch_update(Relaxed, Relaxed, take).ok()?;
-        Some(Place(self.clone()))
+        self.holds.fetch_update(Relaxed, Relaxed, take).ok()?;
+        Some(HoldPermit(self.clone()))
     }
 
     pub(crate) fn begin_attempt(&self, now: Instant) {
-        self.pace().begin(now);
+        self.latency().begin(now);
     }
 
     pub(crate) fn end_attempt(&self, probe: Option<Probe>, told: Told, took: Duration, now: Instant) {
-        self.pace().end(took, now);
+        self.latency().end(took, now);
         if let Some(is_closed) = self.breaker.ended(probe, told) {
             self.changed.wake();
             let id = self.id();
@@ -147,22 +148,22 @@ impl Recipient {
         }
     }
 
-    fn turns(&self) -> MutexGuard<'_, Arc<Semaphore>> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    fn permits(&self) -> MutexGuard<'_, Arc<Semaphore>> {
+        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    fn latency(&self) -> MutexGuard<'_, LatencyTracker> {
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn turns(target: &Target) -> Arc<Semaphore> {
+fn permits(target: &Target) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(target.max_in_flight.into()))
 }
 
-impl Drop for Place {
+impl Drop for HoldPermit {
     fn drop(&mut self) {
-        self.0.places.fetch_sub(1, Relaxed);
+        self.0.holds.fetch_sub(1, Relaxed);
     }
 }
 
@@ -227,16 +228,16 @@ mod tests {
     #[test]
     fn there_are_two_places_for_each_attempt_at_a_time() {
         let recipient = Arc::new(Recipient::new(target(1), CancellationToken::new()));
-        let place = || recipient.place(Instant::now());
-        let (first, second) = (place(), place());
+        let hold = || recipient.hold(Instant::now());
+        let (first, second) = (hold(), hold());
         assert!(first.is_some() && second.is_some());
-        assert!(place().is_none());
+        assert!(hold().is_none());
         drop(first);
-        let third = place();
-        assert!(third.is_some(), "a place is free again");
+        let third = hold();
+        assert!(third.is_some(), "a permit is free again");
         recipient.update(target(2));
-        let more = (place(), place());
+        let more = (hold(), hold());
         assert!(more.0.is_some() && more.1.is_some(), "those that are taken still count");
-        assert!(place().is_none());
+        assert!(hold().is_none());
     }
 }

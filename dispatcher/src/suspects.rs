@@ -13,8 +13,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    delivery::{Delivery, Held, Line, Waits},
-    letter::Letter,
+    delivery::{Delivery, Held, Pipeline, Waits},
+    prepared_event::PreparedEvent,
 };
 
 /// Sessions that end sooner take no suspects: a broker that goes away again and again would make each of
@@ -25,7 +25,7 @@ const CALM: Duration = Duration::from_secs(10);
 pub(crate) async fn run(
     session: &Arc<Session>,
     channel: &Arc<ConsumerChannel>,
-    line: &Arc<Line>,
+    pipeline: &Arc<Pipeline>,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
     tokio::select! {
@@ -36,7 +36,7 @@ pub(crate) async fn run(
     let mut source = channel.consume(&session.names().suspect_deliveries(), 1).await?;
     let taking = async {
         while let Some(received) = source.next().await {
-            line.take_suspect(received).await;
+            pipeline.take_suspect(received).await;
         }
     };
     tokio::select! {
@@ -50,7 +50,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-impl Line {
+impl Pipeline {
     /// Starts a suspect's attempt, or puts it back into its webhook's queue if no attempt is likely to begin
     /// soon: it must not hold up the others.
     async fn take_suspect(self: &Arc<Self>, received: Received) {
@@ -60,16 +60,16 @@ impl Line {
             return self.reject(message, Rejection { field: "routing_key", reason }, receipt).await;
         };
         let received_at = message.headers.received_at.unwrap_or_else(Timestamp::now);
-        let letter = match Letter::read(message.body.clone(), received_at) {
-            Ok(letter) => Arc::new(letter),
+        let prepared = match PreparedEvent::read(message.body.clone(), received_at) {
+            Ok(prepared) => Arc::new(prepared),
             Err(rejection) => return self.reject(message, rejection, receipt).await,
         };
         let held = Held::Suspect { receipt, returns: message.returns };
-        let delivery = Delivery { letter, headers: message.headers, held };
+        let delivery = Delivery { prepared, headers: message.headers, held };
         let recipient = self.recipients.get(id);
-        match recipient.and_then(|recipient| Some((recipient.place(Instant::now())?, recipient))) {
-            Some((place, recipient)) => self.start(recipient, delivery, Waits::Briefly { _place: place }),
-            None => self.start_setting_aside(id, delivery),
+        match recipient.and_then(|recipient| Some((recipient.hold(Instant::now())?, recipient))) {
+            Some((hold, recipient)) => self.start(recipient, delivery, Waits::Briefly { _hold: hold }),
+            None => self.start_queueing(id, delivery),
         }
     }
 }

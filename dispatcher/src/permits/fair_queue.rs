@@ -33,7 +33,7 @@ pub(crate) struct Ticket(u64);
 pub(crate) struct FairQueue<T> {
     shares: Shares,
     free: usize,
-    tenants: HashMap<Tenant, Line<T>>,
+    tenants: HashMap<Tenant, TenantQueue<T>>,
     hosts: HashMap<Arc<str>, usize>,
     /// The tenants that wait, the next one first.
     order: VecDeque<Tenant>,
@@ -41,16 +41,16 @@ pub(crate) struct FairQueue<T> {
 }
 
 /// A tenant.
-struct Line<T> {
+struct TenantQueue<T> {
     taken: usize,
     waiting: usize,
-    webhooks: HashMap<WebhookId, One<T>>,
+    webhooks: HashMap<WebhookId, WebhookQueue<T>>,
     /// The webhooks that wait, the next one first.
     order: VecDeque<WebhookId>,
 }
 
 /// A webhook.
-struct One<T> {
+struct WebhookQueue<T> {
     taken: usize,
     waiting: VecDeque<Waiter<T>>,
 }
@@ -114,11 +114,11 @@ impl<T> FairQueue<T> {
     pub(crate) fn wait(&mut self, who: &Who, told: T) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        let line = self.tenants.entry(who.tenant.clone()).or_insert_with(Line::new);
+        let line = self.tenants.entry(who.tenant.clone()).or_insert_with(TenantQueue::new);
         if line.order.is_empty() {
             self.order.push_back(who.tenant.clone());
         }
-        let one = line.webhooks.entry(who.webhook).or_insert_with(One::new);
+        let one = line.webhooks.entry(who.webhook).or_insert_with(WebhookQueue::new);
         if one.waiting.is_empty() {
             line.order.push_back(who.webhook);
         }
@@ -196,15 +196,15 @@ impl<T> FairQueue<T> {
     fn count(&mut self, who: &Who) {
         self.free -= 1;
         *self.hosts.entry(who.host.clone()).or_default() += 1;
-        let line = self.tenants.entry(who.tenant.clone()).or_insert_with(Line::new);
+        let line = self.tenants.entry(who.tenant.clone()).or_insert_with(TenantQueue::new);
         line.taken += 1;
-        line.webhooks.entry(who.webhook).or_insert_with(One::new).taken += 1;
+        line.webhooks.entry(who.webhook).or_insert_with(WebhookQueue::new).taken += 1;
     }
 
     /// Forgets who has no permit and does not wait.
     fn tidy(&mut self, who: &Who) {
         let Some(line) = self.tenants.get_mut(&who.tenant) else { return };
-        let is_idle = |one: &One<T>| one.taken == 0 && one.waiting.is_empty();
+        let is_idle = |one: &WebhookQueue<T>| one.taken == 0 && one.waiting.is_empty();
         if line.webhooks.get(&who.webhook).is_some_and(is_idle) {
             line.webhooks.remove(&who.webhook);
         }
@@ -214,13 +214,13 @@ impl<T> FairQueue<T> {
     }
 }
 
-impl<T> Line<T> {
+impl<T> TenantQueue<T> {
     fn new() -> Self {
         Self { taken: 0, waiting: 0, webhooks: HashMap::new(), order: VecDeque::new() }
     }
 }
 
-impl<T> One<T> {
+impl<T> WebhookQueue<T> {
     fn new() -> Self {
         Self { taken: 0, waiting: VecDeque::new() }
     }

@@ -68,7 +68,7 @@ async fn a_delivery_is_interrupted_only_after_it_came_back_alone() {
     let receiver = Receiver::start(move |_| Reply::status(200).when(&held)).await;
     let webhook = app.add_webhook(&receiver.url("/"), &["--timeout", "30s"]).await;
     let _others = (app.start_role("router").await, app.start_role("recorder").await);
-    // As if it had been set aside.
+    // As a queued delivery is.
     let (deliveries, event) = (app.name("deliveries"), event("todo.created"));
     let properties = identified(&reference(&event.company_id, &event.id));
     app.broker.publish(&deliveries, &webhook.id, properties, &event.encode_to_vec()).await;

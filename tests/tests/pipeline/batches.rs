@@ -1,18 +1,18 @@
-//! Delivery batches: what cannot be attempted soon is set aside in its webhook's queue.
+//! Delivery batches: what cannot be attempted soon goes to its webhook's queue.
 
 use posthorn_tests::{App, Gate, Process, Receiver, Reply, event, eventually, eventually_is, metrics};
 
 #[tokio::test]
-async fn deliveries_to_a_receiver_that_stops_answering_are_set_aside_though_it_has_turns_left() {
+async fn deliveries_to_a_receiver_that_stops_answering_are_queued_though_it_has_permits_left() {
     let app = App::create().await;
     let gate = Gate::closed();
     let receiver = held_by(&gate).await;
     app.add_webhook(&receiver.url("/"), &["--max-in-flight", "1000"]).await;
     let mut roles = app.start().await;
 
-    eventually("a delivery is set aside", async || {
+    eventually("a delivery is queued", async || {
         app.publish(&event("todo.created")).await;
-        (set_aside(&mut roles.dispatcher).await > 0).then_some(())
+        (queued(&mut roles.dispatcher).await > 0).then_some(())
     })
     .await;
 
@@ -21,7 +21,7 @@ async fn deliveries_to_a_receiver_that_stops_answering_are_set_aside_though_it_h
 }
 
 #[tokio::test]
-async fn a_round_that_comes_back_three_times_is_set_aside() {
+async fn a_round_that_comes_back_three_times_is_queued() {
     let app = App::create().await;
     let gate = Gate::closed();
     let receiver = held_by(&gate).await;
@@ -33,12 +33,12 @@ async fn a_round_that_comes_back_three_times_is_set_aside() {
     for attempts in 1..=3 {
         let mut dispatcher = app.start_role("dispatcher").await;
         receiver.receives(attempts).await;
-        assert_eq!(set_aside(&mut dispatcher).await, 0);
+        assert_eq!(queued(&mut dispatcher).await, 0);
         dispatcher.kill().await;
     }
     let mut dispatcher = app.start_role("dispatcher").await;
     receiver.receives(4).await;
-    assert_eq!(set_aside(&mut dispatcher).await, 1);
+    assert_eq!(queued(&mut dispatcher).await, 1);
 
     gate.open();
     let attempts = app.database.records_attempts(&webhook, 1).await;
@@ -51,7 +51,7 @@ async fn held_by(gate: &Gate) -> Receiver {
     Receiver::start(move |_| Reply::status(200).when(&held)).await
 }
 
-async fn set_aside(dispatcher: &mut Process) -> u64 {
+async fn queued(dispatcher: &mut Process) -> u64 {
     let counted = metrics::parse(&dispatcher.page("/metrics").await.1);
-    counted.get("posthorn_deliveries_set_aside_total").copied().unwrap_or_default() as u64
+    counted.get("posthorn_deliveries_queued_total").copied().unwrap_or_default() as u64
 }

@@ -28,7 +28,7 @@ async fn a_webhooks_queue_deleted_by_hand_comes_back_with_its_consumer() {
 }
 
 #[tokio::test]
-async fn deliveries_that_are_set_aside_for_a_missing_queue_are_not_lost() {
+async fn deliveries_that_are_queued_for_a_missing_queue_are_not_lost() {
     let app = App::create().await;
     let gate = Gate::closed();
     let (receiver, webhook) = one_at_a_time(&app, &gate).await;
@@ -159,7 +159,7 @@ async fn a_delivery_that_finds_neither_its_queue_nor_the_orphans_is_not_lost() {
 }
 
 /// A receiver that answers once the gate opens, and its webhook: what does not wait for its answer is
-/// set aside.
+/// queued.
 async fn one_at_a_time(app: &App, gate: &Gate) -> (Receiver, Webhook) {
     let held = gate.clone();
     let receiver = Receiver::start(move |_| Reply::status(200).when(&held)).await;

@@ -1,4 +1,4 @@
-//! The lanes of one session: one for each enabled webhook, for what is not delivered by batches. One task
+//! The consumers of one session: one for each enabled webhook, for what is not delivered in batches. One task
 //! takes what comes in all of them.
 
 use std::{
@@ -22,24 +22,24 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     channels::Channels,
-    delivery::Line,
-    lane::{Lane, Signal, Waiting},
-    opener::Opener,
+    consumer::{Consumer, Signal, Waiting},
+    consumer_supervisor::ConsumerSupervisor,
+    delivery::Pipeline,
     recipient::Recipient,
 };
 
-/// How many queues are declared before their lanes are opened.
+/// How many queues are declared before their consumers are opened.
 const CHUNK: usize = 1000;
-/// How many lanes open or close at the same time when all do.
+/// How many consumers open or close at the same time when all do.
 const AT_ONCE: usize = 512;
 
-pub(crate) struct Lanes {
-    line: Arc<Line>,
-    opener: Arc<Opener>,
+pub(crate) struct Consumers {
+    pipeline: Arc<Pipeline>,
+    supervisor: Arc<ConsumerSupervisor>,
     stop: CancellationToken,
 }
 
-/// One of the lanes that start with the session. Once all are dropped, the status misses nothing.
+/// One of the consumers that start with the session. Once all are dropped, the status misses nothing.
 struct Starting(Arc<Left>);
 
 struct Left {
@@ -63,23 +63,24 @@ impl Left {
     }
 }
 
-impl Lanes {
-    pub(crate) fn new(session: Arc<Session>, line: Arc<Line>, channels: usize) -> Self {
+impl Consumers {
+    pub(crate) fn new(session: Arc<Session>, pipeline: Arc<Pipeline>, channels: usize) -> Self {
         let channels = Channels::new(session.clone(), channels);
         let (sender, opened) = mpsc::channel(AT_ONCE);
         let tasks = TaskTracker::new();
-        let opener = Arc::new(Opener { session, channels, opened: sender, tasks: tasks.clone() });
+        let supervisor =
+            Arc::new(ConsumerSupervisor { session, channels, opened: sender, tasks: tasks.clone() });
         let stop = CancellationToken::new();
-        tasks.spawn(take(opener.clone(), line.clone(), opened, stop.clone()));
-        Self { line, opener, stop }
+        tasks.spawn(take(supervisor.clone(), pipeline.clone(), opened, stop.clone()));
+        Self { pipeline, supervisor, stop }
     }
 
-    /// Makes the webhooks known to batches; their lanes are still to be started.
+    /// Makes the webhooks known to batches; their consumers are still to be started.
     pub(crate) fn know(&self, targets: impl Iterator<Item = Arc<Target>>) -> Vec<Arc<Recipient>> {
         targets.map(|target| self.recipient(target)).collect()
     }
 
-    /// Starts the lanes of all these, many at a time. `status` tells how many are left.
+    /// Starts the consumers of all these, many at a time. `status` tells how many are left.
     ///
     /// # Errors
     /// If the broker is gone or does not answer.
@@ -89,14 +90,15 @@ impl Lanes {
         let openings = Arc::new(Semaphore::new(AT_ONCE));
         for chunk in known.chunks(CHUNK) {
             let ids: Vec<_> = chunk.iter().map(|recipient| recipient.id()).collect();
-            let refused = self.opener.session.declare_webhooks(&ids, Declare::Queue).await?;
-            // The lane of one that is refused tries again, and tells why if it fails.
+            let refused = self.supervisor.session.declare_webhooks(&ids, Declare::Queue).await?;
+            // The consumer of one that is refused tries again, and tells why if it fails.
             let refused: HashSet<_> = refused.into_iter().map(|(id, _)| id).collect();
             for recipient in chunk {
                 let permit = openings.clone().acquire_owned().await.expect("the semaphore is never closed");
-                let opening = self.opener.clone().open(recipient.clone(), !refused.contains(&recipient.id()));
+                let opening =
+                    self.supervisor.clone().open(recipient.clone(), !refused.contains(&recipient.id()));
                 let starting = Starting(left.clone());
-                self.opener.tasks.spawn(async move {
+                self.supervisor.tasks.spawn(async move {
                     opening.await;
                     drop((starting, permit));
                 });
@@ -105,12 +107,12 @@ impl Lanes {
         Ok(())
     }
 
-    /// Starts a webhook's lane, or tells it what has changed.
+    /// Starts a webhook's consumer, or tells it what has changed.
     pub(crate) fn put(&self, target: Arc<Target>) {
-        match self.line.recipients.get(target.id) {
+        match self.pipeline.recipients.get(target.id) {
             Some(recipient) => recipient.update(target),
             None => {
-                self.opener.tasks.spawn(self.opener.clone().open(self.recipient(target), false));
+                self.supervisor.tasks.spawn(self.supervisor.clone().open(self.recipient(target), false));
             }
         }
     }
@@ -118,59 +120,59 @@ impl Lanes {
     fn recipient(&self, target: Arc<Target>) -> Arc<Recipient> {
         let id = target.id;
         let recipient = Arc::new(Recipient::new(target, self.stop.child_token()));
-        self.line.recipients.insert(id, recipient.clone());
+        self.pipeline.recipients.insert(id, recipient.clone());
         recipient
     }
 
-    /// Stops a webhook's lane: nothing more is taken for it, and what runs is finished.
+    /// Stops a webhook's consumer: nothing more is taken for it, and what runs is finished.
     pub(crate) fn remove(&self, id: WebhookId) {
-        if let Some(recipient) = self.line.recipients.remove(id) {
+        if let Some(recipient) = self.pipeline.recipients.remove(id) {
             recipient.stop();
         }
     }
 
-    /// Stops all lanes: nothing more is taken.
+    /// Stops all consumers: nothing more is taken.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();
-        self.opener.tasks.close();
-        self.opener.tasks.wait().await;
+        self.supervisor.tasks.close();
+        self.supervisor.tasks.wait().await;
     }
 
     /// Sends the acknowledgements of all that is done.
     pub(crate) async fn flush(&self) {
-        self.opener.channels.flush().await;
+        self.supervisor.channels.flush().await;
     }
 }
 
-/// Takes what comes in the lanes that are open until `stop`, then closes them.
+/// Takes what comes in the consumers that are open until `stop`, then closes them.
 async fn take(
-    opener: Arc<Opener>,
-    line: Arc<Line>,
-    mut opened: mpsc::Receiver<Lane>,
+    supervisor: Arc<ConsumerSupervisor>,
+    pipeline: Arc<Pipeline>,
+    mut opened: mpsc::Receiver<Consumer>,
     stop: CancellationToken,
 ) {
-    let (mut ended, mut stopped) = (pin!(opener.session.ended()), pin!(stop.cancelled()));
-    let mut lanes = FuturesUnordered::new();
+    let (mut ended, mut stopped) = (pin!(supervisor.session.ended()), pin!(stop.cancelled()));
+    let mut consumers = FuturesUnordered::new();
     loop {
         tokio::select! {
             () = &mut ended => return,
             () = &mut stopped => break,
-            Some(lane) = opened.recv() => lanes.push(Waiting::from(lane)),
-            Some((lane, signal)) = lanes.next() => match signal {
+            Some(consumer) = opened.recv() => consumers.push(Waiting::from(consumer)),
+            Some((consumer, signal)) = consumers.next() => match signal {
                 Signal::Message(received) => {
-                    line.start_message(&lane.recipient, received);
-                    lanes.push(Waiting::from(lane));
+                    pipeline.start_message(&consumer.recipient, received);
+                    consumers.push(Waiting::from(consumer));
                     // A backlog must not keep this thread from everybody else.
                     consume_budget().await;
                 }
-                Signal::Stopped => _ = opener.tasks.spawn(lane.close()),
-                Signal::Resized => opener.resize(lane),
-                Signal::Dead => opener.replace(lane),
+                Signal::Stopped => _ = supervisor.tasks.spawn(consumer.close()),
+                Signal::Resized => supervisor.resize(consumer),
+                Signal::Dead => supervisor.replace(consumer),
             }
         }
     }
     opened.close();
-    let open = stream::iter(lanes.into_iter().filter_map(Waiting::into_lane));
+    let open = stream::iter(consumers.into_iter().filter_map(Waiting::into_consumer));
     let late = stream::poll_fn(|context| opened.poll_recv(context));
-    open.chain(late).for_each_concurrent(AT_ONCE, Lane::close).await;
+    open.chain(late).for_each_concurrent(AT_ONCE, Consumer::close).await;
 }

@@ -1,4 +1,4 @@
-//! Letters: events made ready to be sent, to as many webhooks as want them.
+//! Prepared events: events made ready to be sent, to as many webhooks as want them.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use posthorn_domain::{
 };
 
 /// An event, with the body that all its webhooks receive.
-pub(crate) struct Letter {
+pub(crate) struct PreparedEvent {
     pub(crate) event: EventRef,
     /// Tells it from other content that came with the same id.
     pub(crate) digest: ContentDigest,
@@ -21,7 +21,7 @@ pub(crate) struct Letter {
     pub(crate) body: Bytes,
 }
 
-impl Letter {
+impl PreparedEvent {
     /// Reads an event that the router has let through.
     pub(crate) fn read(message: Bytes, received_at: Timestamp) -> Result<Self, Rejection> {
         let event = Event::decode(&message, usize::MAX)?;

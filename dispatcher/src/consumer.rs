@@ -1,4 +1,4 @@
-//! A lane: the consumer of one webhook's queue.
+//! The consumer of one webhook's queue.
 
 use std::{
     pin::Pin,
@@ -12,14 +12,14 @@ use crate::{channels::Channels, recipient::Recipient};
 
 /// A running consumer. Small, and without a task of its own: there are as many as webhooks, nearly all of
 /// them idle.
-pub(crate) struct Lane {
+pub(crate) struct Consumer {
     pub(crate) recipient: Arc<Recipient>,
     source: Source,
     /// How many deliveries it holds.
     prefetch: u16,
 }
 
-/// What a lane has come to.
+/// What a consumer has come to.
 #[expect(clippy::large_enum_variant, reason = "taken apart where it is made")]
 pub(crate) enum Signal {
     /// A message.
@@ -32,10 +32,10 @@ pub(crate) enum Signal {
     Dead,
 }
 
-/// A lane until something comes of it.
-pub(crate) struct Waiting(Option<Lane>);
+/// A consumer until something comes of it.
+pub(crate) struct Waiting(Option<Consumer>);
 
-impl Lane {
+impl Consumer {
     /// Starts to consume, after declaring the queue if it is not known to be there.
     ///
     /// # Errors
@@ -76,25 +76,25 @@ impl Lane {
     }
 }
 
-impl From<Lane> for Waiting {
-    fn from(lane: Lane) -> Self {
-        Self(Some(lane))
+impl From<Consumer> for Waiting {
+    fn from(consumer: Consumer) -> Self {
+        Self(Some(consumer))
     }
 }
 
 impl Waiting {
-    /// The lane, unless something has come of it.
-    pub(crate) fn into_lane(self) -> Option<Lane> {
+    /// The consumer, unless something has come of it.
+    pub(crate) fn into_consumer(self) -> Option<Consumer> {
         self.0
     }
 }
 
 impl Future for Waiting {
-    type Output = (Lane, Signal);
+    type Output = (Consumer, Signal);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let lane = self.0.as_mut().expect("polled until it is ready only");
-        let signal = ready!(lane.poll_signal(context));
+        let consumer = self.0.as_mut().expect("polled until it is ready only");
+        let signal = ready!(consumer.poll_signal(context));
         Poll::Ready((self.0.take().expect("it was there"), signal))
     }
 }

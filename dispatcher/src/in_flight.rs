@@ -40,11 +40,11 @@ pub(crate) struct Key {
 pub(crate) type Cell = Arc<OnceCell<Made>>;
 
 #[derive(Default)]
-pub(crate) struct Unsettled {
+pub(crate) struct InFlightAttempts {
     attempts: Mutex<HashMap<Key, (Cell, Instant)>>,
 }
 
-impl Unsettled {
+impl InFlightAttempts {
     /// The cell of an attempt: empty if it is to be made.
     pub(crate) fn cell(&self, key: &Key) -> Cell {
         let mut attempts = self.attempts();

@@ -1,14 +1,14 @@
-//! Whether a receiver keeps pace. Deliveries to one that does not wait in its webhook's queue, so that
-//! they hold up no batch that other webhooks share.
+//! Whether a receiver answers promptly. Deliveries to a slow one wait in its webhook's queue, so that they
+//! hold up no batch that other webhooks share.
 
 use std::time::{Duration, Instant};
 
-/// An attempt that takes no longer is prompt, and so is a turn that comes within this time.
+/// An attempt that takes no longer is prompt, and so is a permit that comes within this time.
 pub(crate) const PROMPT: Duration = Duration::from_secs(1);
 
-/// The pace of one webhook's receiver.
+/// The latency of one webhook's receiver.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct LatencyTracker {
     running: usize,
     /// When an attempt ended last, or began while none was running.
     progress_at: Instant,
@@ -16,13 +16,13 @@ pub(crate) struct Pace {
     was_prompt: bool,
 }
 
-impl Pace {
+impl LatencyTracker {
     pub(crate) fn new(now: Instant) -> Self {
         Self { running: 0, progress_at: now, was_prompt: true }
     }
 
     /// Whether an attempt that begins now is likely to end soon.
-    pub(crate) fn is_kept(&self, now: Instant) -> bool {
+    pub(crate) fn is_prompt(&self, now: Instant) -> bool {
         self.was_prompt && (self.running == 0 || now.duration_since(self.progress_at) <= PROMPT)
     }
 
@@ -49,25 +49,25 @@ mod tests {
     #[test]
     fn a_receiver_that_stops_answering_falls_behind_within_a_second() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
-        assert!(pace.is_kept(start + 10 * PROMPT), "nothing runs: nothing is late");
-        pace.begin(start + 10 * PROMPT);
-        pace.begin(start + 11 * PROMPT);
-        assert!(pace.is_kept(start + 11 * PROMPT));
-        assert!(!pace.is_kept(start + 11 * PROMPT + MILLI), "the first runs for more than a second");
-        pace.end(PROMPT, start + 11 * PROMPT + MILLI);
-        assert!(pace.is_kept(start + 12 * PROMPT));
+        let mut tracker = LatencyTracker::new(start);
+        assert!(tracker.is_prompt(start + 10 * PROMPT), "nothing runs: nothing is late");
+        tracker.begin(start + 10 * PROMPT);
+        tracker.begin(start + 11 * PROMPT);
+        assert!(tracker.is_prompt(start + 11 * PROMPT));
+        assert!(!tracker.is_prompt(start + 11 * PROMPT + MILLI), "the first runs for more than a second");
+        tracker.end(PROMPT, start + 11 * PROMPT + MILLI);
+        assert!(tracker.is_prompt(start + 12 * PROMPT));
     }
 
     #[test]
     fn a_slow_receiver_catches_up_with_its_first_prompt_answer() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
-        pace.begin(start);
-        pace.end(PROMPT + MILLI, start + PROMPT + MILLI);
-        assert!(!pace.is_kept(start + 100 * PROMPT));
-        pace.begin(start + 100 * PROMPT);
-        pace.end(MILLI, start + 100 * PROMPT + MILLI);
-        assert!(pace.is_kept(start + 100 * PROMPT + MILLI));
+        let mut tracker = LatencyTracker::new(start);
+        tracker.begin(start);
+        tracker.end(PROMPT + MILLI, start + PROMPT + MILLI);
+        assert!(!tracker.is_prompt(start + 100 * PROMPT));
+        tracker.begin(start + 100 * PROMPT);
+        tracker.end(MILLI, start + 100 * PROMPT + MILLI);
+        assert!(tracker.is_prompt(start + 100 * PROMPT + MILLI));
     }
 }

@@ -1,4 +1,4 @@
-//! Opening lanes, again and again if need be.
+//! Opens the consumers of the webhooks' queues, and opens those anew that fail.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,23 +11,24 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{channels::Channels, lane::Lane, recipient::Recipient};
+use crate::{channels::Channels, consumer::Consumer, recipient::Recipient};
 
-/// Not shorter, for the reason given with `BEFORE_DECLARING` in the router's `orphans`.
+/// Not shorter: a queue that is declared again right after its deletion may keep consumers that the broker
+/// delivers nothing to (seen with RabbitMQ 3.10; `BEFORE_DECLARING` in the router).
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Opens the lanes of one session.
-pub(crate) struct Opener {
+/// Opens the consumers of one session.
+pub(crate) struct ConsumerSupervisor {
     pub(crate) session: Arc<Session>,
     pub(crate) channels: Channels,
-    /// Where open lanes go.
-    pub(crate) opened: Sender<Lane>,
+    /// Where open consumers go.
+    pub(crate) opened: Sender<Consumer>,
     pub(crate) tasks: TaskTracker,
 }
 
-impl Opener {
-    /// Opens a webhook's lane. If that fails, it is tried again beside.
+impl ConsumerSupervisor {
+    /// Opens a webhook's consumer. If that fails, another task tries again.
     pub(crate) async fn open(self: Arc<Self>, recipient: Arc<Recipient>, is_declared: bool) {
         if let Err(error) = self.try_open(&recipient, is_declared).await {
             let mut backoff = backoff();
@@ -36,34 +37,34 @@ impl Opener {
         }
     }
 
-    /// Opens the lane anew of one that has died, after a pause.
-    pub(crate) fn replace(self: &Arc<Self>, dead: Lane) {
+    /// Replaces a consumer that has died, after a pause.
+    pub(crate) fn replace(self: &Arc<Self>, dead: Consumer) {
         let mut backoff = backoff();
         let pause = backoff.pause(rand::random());
         self.open_later(dead.recipient, pause, backoff);
     }
 
-    /// Opens a lane anew that is to hold another number of deliveries.
-    pub(crate) fn resize(self: &Arc<Self>, lane: Lane) {
-        let opener = self.clone();
+    /// Replaces a consumer whose prefetch has changed.
+    pub(crate) fn resize(self: &Arc<Self>, consumer: Consumer) {
+        let supervisor = self.clone();
         self.tasks.spawn(async move {
-            let recipient = lane.recipient.clone();
-            lane.close().await;
-            opener.open(recipient, true).await;
+            let recipient = consumer.recipient.clone();
+            consumer.close().await;
+            supervisor.open(recipient, true).await;
         });
     }
 
     fn open_later(self: &Arc<Self>, recipient: Arc<Recipient>, mut pause: Duration, mut backoff: Backoff) {
-        let opener = self.clone();
+        let supervisor = self.clone();
         self.tasks.spawn(async move {
             loop {
                 tokio::select! {
                     () = recipient.stop.cancelled() => return,
-                    () = opener.session.ended() => return,
+                    () = supervisor.session.ended() => return,
                     () = sleep(pause) => {}
                 }
-                // In a box: when the connection is lost, every lane waits here at once.
-                match Box::pin(opener.try_open(&recipient, false)).await {
+                // In a box: when the connection is lost, every consumer waits here at once.
+                match Box::pin(supervisor.try_open(&recipient, false)).await {
                     Ok(()) => return,
                     Err(error) => pause = pause_after(&error, &mut backoff),
                 }
@@ -71,16 +72,16 @@ impl Opener {
         });
     }
 
-    /// Opens a lane, unless it is to stop.
+    /// Opens a consumer, unless it is to stop.
     async fn try_open(&self, recipient: &Arc<Recipient>, is_declared: bool) -> Result<(), BrokerError> {
         let is_wanted = || self.session.is_open() && !recipient.stop.is_cancelled();
         if !is_wanted() {
             return Ok(());
         }
-        match Lane::open(&self.session, &self.channels, recipient.clone(), is_declared).await {
-            Ok(lane) => {
-                if let Err(SendError(lane)) = self.opened.send(lane).await {
-                    lane.close().await;
+        match Consumer::open(&self.session, &self.channels, recipient.clone(), is_declared).await {
+            Ok(consumer) => {
+                if let Err(SendError(consumer)) = self.opened.send(consumer).await {
+                    consumer.close().await;
                 }
                 Ok(())
             }
