@@ -3,10 +3,8 @@
 use std::marker::PhantomData;
 
 use axum::{extract::FromRequestParts, http::header, http::request::Parts};
-use posthorn_domain::{
-    rule::Rule,
-    token::{Scope, Token},
-};
+use posthorn_domain::token::{Scope, Token};
+use posthorn_matching::rule::Rule;
 use posthorn_store::{Actor, TokenRecord};
 use uuid::Uuid;
 

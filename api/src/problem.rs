@@ -6,7 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use posthorn_broker::BrokerError;
-use posthorn_domain::{Problem as Fault, error_chain::error_chain};
+use posthorn_domain::error_chain::error_chain;
+use posthorn_matching::Problem as Fault;
 use posthorn_proto::PublishError;
 use posthorn_store::StoreError;
 use serde::Serialize;

@@ -3,7 +3,8 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
-use posthorn_domain::{moment, storable};
+use posthorn_domain::moment;
+use posthorn_matching::storable;
 use posthorn_store::Place;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;

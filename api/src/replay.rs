@@ -9,9 +9,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use posthorn_domain::{
-    error_chain::error_chain, event::Event, id::EventRef, pattern::Steps, rule::Rule, webhook::State,
-};
+use posthorn_domain::{error_chain::error_chain, event::Event, id::EventRef, webhook::State};
+use posthorn_matching::{pattern::Steps, rule::Rule};
 use posthorn_store::{Candidate, Progress, ReplayRecord, StoreError, Version, WebhookRecord};
 use posthorn_timing::Backoff;
 use tokio::time::sleep;
@@ -173,7 +172,7 @@ fn is_missed(versions: &[Version], candidate: &Candidate, steps: &Steps) -> bool
     let Some(version) = then.filter(was_off).filter(|_| !candidate.is_routed) else { return false };
     let Some(message) = &candidate.message else { return false };
     let Ok(event) = Event::decode(message, usize::MAX) else { return false };
-    Rule::any_matches(&version.rules, &event, at, steps).unwrap_or_else(|costly| {
+    Rule::any_matches(&version.rules, &event.received_at(at), steps).unwrap_or_else(|costly| {
         tracing::warn!(event.r#ref = %event.event_ref(), "a replay leaves an event out: {costly}");
         false
     })
@@ -189,7 +188,8 @@ async fn publish(api: &Api, webhook: &WebhookRecord, candidate: &Candidate) -> R
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use posthorn_domain::{id::WebhookId, pattern::MOST_STEPS, rule::Limits};
+    use posthorn_domain::id::WebhookId;
+    use posthorn_matching::{pattern::MOST_STEPS, rule::Limits};
     use posthorn_proto::v1;
     use posthorn_store::{NewReplay, Place};
     use prost::Message;

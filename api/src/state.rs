@@ -3,9 +3,8 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use posthorn_attempt::Receivers;
-use posthorn_domain::{
-    address::AddressPolicy, id::WebhookId, keyring::KeyRing, rule::Limits, token::TokenHash,
-};
+use posthorn_domain::{address::AddressPolicy, id::WebhookId, keyring::KeyRing, token::TokenHash};
+use posthorn_matching::rule::Limits;
 use posthorn_store::{Quotas, Store, WebhookRecord};
 use uuid::Uuid;
 

@@ -16,10 +16,10 @@ use posthorn_domain::{
     id::WebhookId,
     keyring::{self, KeyRing},
     retry::RetryPolicy,
-    rule::Rule,
     signature::Secret,
     webhook::DisablePolicy,
 };
+use posthorn_matching::rule::Rule;
 use posthorn_store::{Actor, NewWebhook, Store};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

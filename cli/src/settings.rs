@@ -12,7 +12,8 @@ use clap::{Args, ValueEnum};
 use humantime::parse_duration;
 use ipnet::IpNet;
 use posthorn_broker::{Broker, Config, Names, QueueType};
-use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, pattern::MOST_STEPS, retry::RetryPolicy};
+use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
+use posthorn_matching::pattern::MOST_STEPS;
 
 mod access;
 mod api;

@@ -7,13 +7,16 @@ use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use posthorn_matching::{
+    event::{BodyReader, Names},
+    event_type::{is_event_type, is_reserved},
+};
 use posthorn_proto::v1::{self, event::Data};
 use prost::Message;
 use serde::{Deserialize, de::IgnoredAny};
 use uuid::Uuid;
 
 use crate::{
-    event_type::{is_event_type, is_reserved},
     id::{EventRef, WebhookId, digest},
     moment::Moment,
 };
@@ -160,9 +163,14 @@ impl Event {
         }
     }
 
+    /// The event as rules see it, which arrived at `received_at`.
+    pub fn received_at(&self, received_at: Timestamp) -> ReceivedEvent<'_> {
+        ReceivedEvent { event: self, received_at }
+    }
+
     /// The JSON body that webhooks receive; `received_at` stands in for a missing `occurred_at`.
     pub fn body(&self, received_at: Timestamp) -> Vec<u8> {
-        let time = self.occurred_at.unwrap_or(received_at.into()).rfc3339_millis();
+        let time = self.time(received_at);
         let mut body = Vec::with_capacity(256);
         for (name, value) in [
             ("{\"id\":", self.id.as_str()),
@@ -181,6 +189,10 @@ impl Event {
         }
         body.push(b'}');
         body
+    }
+
+    fn time(&self, received_at: Timestamp) -> String {
+        self.occurred_at.unwrap_or(received_at.into()).rfc3339_millis()
     }
 }
 
@@ -251,6 +263,32 @@ fn check_data(data: &Data) -> Result<(), Rejection> {
 /// RFC 3339 in UTC with milliseconds, such as `2026-11-23T09:30:00.123Z`.
 pub fn rfc3339_millis(time: Timestamp) -> String {
     Moment::from(time).rfc3339_millis()
+}
+
+/// An event with the time of its arrival, which stands in for a missing `occurred_at`: what rules match is
+/// the body that webhooks receive.
+#[derive(Debug, Clone, Copy)]
+pub struct ReceivedEvent<'e> {
+    event: &'e Event,
+    received_at: Timestamp,
+}
+
+impl posthorn_matching::Event for ReceivedEvent<'_> {
+    fn names(&self) -> Names<'_> {
+        let Event { event_type, company_id, project_id, .. } = self.event;
+        Names { event_type, company_id, project_id }
+    }
+
+    /// As [`Event::body`] writes it, without writing it.
+    fn read_body<'e>(&'e self, reader: &mut BodyReader<'_, 'e>) {
+        let event = self.event;
+        reader.text("id", || (&event.id).into());
+        reader.text("type", || (&event.event_type).into());
+        reader.text("timestamp", || event.time(self.received_at).into());
+        reader.text("company_id", || (&event.company_id).into());
+        reader.text("project_id", || (&event.project_id).into());
+        reader.json("data", || event.data());
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
+use posthorn_matching::rule::Rule;
 use posthorn_proto::v1::{self, event::Data};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -10,7 +11,6 @@ use url::Url;
 use crate::{
     event::rfc3339_millis,
     id::{EventRef, WebhookId},
-    rule::Rule,
     time,
     webhook::{DisabledReason, words},
 };

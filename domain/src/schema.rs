@@ -9,16 +9,15 @@ use std::{collections::HashMap, sync::Arc};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
-use crate::{
-    problem::{Problem, Problems},
-    storable,
-};
-
 mod cost;
 mod graph;
 mod references;
 
 use graph::Graph;
+use posthorn_matching::{
+    problem::{Problem, Problems},
+    storable,
+};
 
 /// The largest schema in bytes.
 pub const MOST_BYTES: usize = 64 << 10;

@@ -3,12 +3,12 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
+use posthorn_matching::rule::Rule;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     id::WebhookId,
     keyring::{Sealed, SealedHeaders},
-    rule::Rule,
     tenant::Tenant,
 };
 

@@ -4,11 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use posthorn_domain::{
-    explain::Explanation,
-    pattern::{Limits, Pattern, Steps},
-    rule::Rule,
-};
+use posthorn_matching::{explain::Explanation, pattern::{Limits, Pattern, Steps}, rule::Rule};
 
 fuzz_target!(|input: &str| {
     let (pattern, event) = input.split_once('\n').unwrap_or((input, "{}"));

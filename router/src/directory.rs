@@ -6,7 +6,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use posthorn_domain::{event::Event, id::WebhookId, index::Index, pattern::TooCostly, webhook::State};
+use posthorn_domain::{event::Event, id::WebhookId, webhook::State, webhook_index::WebhookIndex};
+use posthorn_matching::pattern::TooCostly;
 use posthorn_store::{Change, Update};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ const BROKEN: &str = "a change has panicked: what is known cannot be trusted";
 #[derive(Default)]
 pub(crate) struct Directory {
     known: RwLock<HashMap<WebhookId, State>>,
-    index: Index,
+    index: WebhookIndex,
     /// How often everything was compared with the database.
     compared: watch::Sender<u64>,
     /// Rises with every change.

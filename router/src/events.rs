@@ -9,11 +9,11 @@ use posthorn_broker::{
 use posthorn_domain::{
     delivery_batch::{self, BatchedEvent},
     event::{Event, Rejection},
-    event_type::{RESERVED, is_reserved},
     id::WebhookId,
     journal::{Entry, Routed},
     trace_context::TraceContext,
 };
+use posthorn_matching::event_type::{RESERVED, is_reserved};
 use posthorn_trace::Span;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

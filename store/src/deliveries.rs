@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use posthorn_domain::{
     event::ContentDigest,
-    event_type::TypePattern,
     id::{EventRef, WebhookId},
 };
+use posthorn_matching::event_type::TypePattern;
 use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use posthorn_domain::{
     event::ContentDigest,
-    event_type::TypePattern,
     id::{EventRef, WebhookId},
 };
+use posthorn_matching::event_type::TypePattern;
 use tokio_postgres::Row;
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! What a company's webhooks come to, for its quotas.
 
 use deadpool_postgres::Transaction;
-use posthorn_domain::rule::Rule;
+use posthorn_matching::rule::Rule;
 use tokio_postgres::Error;
 use uuid::Uuid;
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use posthorn_domain::{event_type::TypePattern, id::WebhookId};
+use posthorn_domain::id::WebhookId;
+use posthorn_matching::event_type::TypePattern;
 use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 

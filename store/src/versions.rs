@@ -1,7 +1,8 @@
 //! What a webhook was at a time. A trigger writes it, whoever changes the webhook.
 
 use jiff::Timestamp;
-use posthorn_domain::{id::WebhookId, rule::Rule, webhook::State};
+use posthorn_domain::{id::WebhookId, webhook::State};
+use posthorn_matching::rule::Rule;
 use tokio_postgres::Row;
 
 use crate::{connect::Store, error::StoreError, webhooks::read_rules};

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use posthorn_domain::{
     id::WebhookId,
     keyring::{Sealed, SealedHeaders},
-    rule::Rule,
     webhook::{Condition, DisablePolicy, DisabledReason, State},
 };
+use posthorn_matching::rule::Rule;
 use serde_json::Value;
 use tokio_postgres::{Error, types::Json};
 use uuid::Uuid;

@@ -13,10 +13,9 @@ use posthorn_domain::{
     event::ContentDigest,
     id::{EventRef, WebhookId},
     outcome::{self, Outcome},
-    pattern::Steps,
-    rule::Rule,
     webhook,
 };
+use posthorn_matching::{pattern::Steps, rule::Rule};
 use posthorn_store::{AttemptRecord, DeliveryFilter, EventRecord, WebhookRecord};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -385,7 +384,7 @@ fn must_be_wanted(api: &Api, webhook: &WebhookRecord, found: &EventRecord) -> Re
         return Ok(());
     }
     let steps = Steps::new(api.settings.most_match_steps);
-    match Rule::any_matches(&webhook.described.rules, &event, found.received_at, &steps) {
+    match Rule::any_matches(&webhook.described.rules, &event.received_at(found.received_at), &steps) {
         Ok(true) => Ok(()),
         Err(costly) => Err(Problem::new(Kind::Conflict, costly.to_string())),
         Ok(false) => {

@@ -8,11 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
-use posthorn_domain::{
+use posthorn_domain::{schema::Schema, webhook::owner};
+use posthorn_matching::{
     event_type::{is_event_type, is_reserved},
-    schema::Schema,
     storable,
-    webhook::owner,
 };
 use posthorn_store::{EventType, EventTypeDescription};
 use serde::{Deserialize, Serialize};

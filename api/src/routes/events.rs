@@ -9,10 +9,10 @@ use axum::{
 use jiff::Timestamp;
 use posthorn_domain::{
     event::Event,
-    event_type::TypePattern,
     id::{EventRef, WebhookId},
     moment::Moment,
 };
+use posthorn_matching::event_type::TypePattern;
 use posthorn_store::{AttemptRecord, EventFilter, EventRecord, EventRow};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -151,7 +151,7 @@ async fn list(
 
 /// Reads an event type with `*`.
 pub(crate) fn event_type(parameter: &str, text: &str) -> Result<TypePattern, Problem> {
-    text.parse().map_err(|error: posthorn_domain::event_type::BadTypePattern| {
+    text.parse().map_err(|error: posthorn_matching::event_type::BadTypePattern| {
         Problem::parameters(vec![Wrong::parameter(parameter, "bad_event_type", error.to_string())])
     })
 }

@@ -8,11 +8,14 @@ use axum::{
 };
 use jiff::Timestamp;
 use posthorn_domain::{
-    explain::{Explanation, Facts, Verdict},
     id::{EventRef, WebhookId},
+    verdict::{Facts, Verdict},
+    webhook,
+};
+use posthorn_matching::{
+    explain::Explanation,
     pattern::{Steps, Unmatchable},
     rule::Rule,
-    webhook,
 };
 use posthorn_store::{EventRecord, Version, WebhookRecord};
 use serde::{Deserialize, Serialize};
@@ -191,9 +194,9 @@ impl From<Explanation> for ExplainedRule {
     }
 }
 
-impl From<posthorn_domain::explain::Clause> for ExplainedClause {
-    fn from(clause: posthorn_domain::explain::Clause) -> Self {
-        let posthorn_domain::explain::Clause { of, wanted, seen, matched } = clause;
+impl From<posthorn_matching::explain::Clause> for ExplainedClause {
+    fn from(clause: posthorn_matching::explain::Clause) -> Self {
+        let posthorn_matching::explain::Clause { of, wanted, seen, matched } = clause;
         Self { of, wanted, seen, matched }
     }
 }

@@ -11,10 +11,10 @@ use axum::{
 use futures_util::{StreamExt, stream};
 use posthorn_domain::{
     event::{Event, Rejection},
-    event_type::is_reserved,
     id::EventRef,
     moment::Moment,
 };
+use posthorn_matching::event_type::is_reserved;
 use posthorn_proto::v1;
 use prost::Message;
 use serde::{Deserialize, Serialize};

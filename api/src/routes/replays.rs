@@ -7,7 +7,8 @@ use axum::{
     response::Response,
 };
 use jiff::Timestamp;
-use posthorn_domain::{event_type::TypePattern, id::WebhookId};
+use posthorn_domain::id::WebhookId;
+use posthorn_matching::event_type::TypePattern;
 use posthorn_store::{NewReplay, ReplayRecord};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

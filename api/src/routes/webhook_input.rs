@@ -6,9 +6,9 @@ use posthorn_domain::{
     address::{AddressPolicy, Forbidden},
     id::WebhookId,
     keyring::{CannotOpen, KeyRing},
-    rule::{Limits, Rule},
     webhook::{DisablePolicy, owner},
 };
+use posthorn_matching::rule::{Limits, Rule};
 use posthorn_store::{NewWebhook, WebhookRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};

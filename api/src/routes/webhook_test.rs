@@ -8,7 +8,8 @@ use axum::{
 };
 use jiff::Timestamp;
 use posthorn_attempt::{Answer, Request, Target};
-use posthorn_domain::{event::Event, id::EventRef, outcome::Outcome, rule::Rule};
+use posthorn_domain::{event::Event, id::EventRef, outcome::Outcome};
+use posthorn_matching::rule::Rule;
 use posthorn_proto::v1;
 use prost::Message;
 use serde::Serialize;

@@ -13,14 +13,13 @@ use axum::{
 };
 use jiff::Timestamp;
 use posthorn_domain::{
-    event_type::is_event_type,
     id::WebhookId,
     keyring::KeyRing,
-    rule::Rule,
     signature::Secret,
     token::Scope,
     webhook::{Condition, DisablePolicy, DisabledReason},
 };
+use posthorn_matching::{event_type::is_event_type, rule::Rule};
 use posthorn_store::{Charge, NewWebhook, Tenant, WebhookRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

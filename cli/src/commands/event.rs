@@ -1,7 +1,7 @@
 //! `posthorn event …`, over the management API.
 
 use clap::{Args, Subcommand};
-use posthorn_domain::explain::Explanation;
+use posthorn_matching::explain::Explanation;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use posthorn_domain::{
+use posthorn_matching::{
     Problem,
     explain::Explanation,
     pattern::{Pattern, Steps},

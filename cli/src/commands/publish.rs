@@ -8,11 +8,8 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use posthorn_domain::{
-    event::Event,
-    event_type::{RESERVED, is_reserved},
-    moment::Moment,
-};
+use posthorn_domain::{event::Event, moment::Moment};
+use posthorn_matching::event_type::{RESERVED, is_reserved};
 use posthorn_proto::{
     Publisher,
     v1::{self, event::Data},

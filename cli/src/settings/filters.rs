@@ -1,7 +1,7 @@
 //! Bounds on what rules and patterns may be, kept when they are saved.
 
 use clap::Args;
-use posthorn_domain::{pattern, rule};
+use posthorn_matching::{pattern, rule};
 
 /// How large rules and patterns may be.
 #[derive(Debug, Clone, Copy, Args)]

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use posthorn_matching::{explain::Explanation, pattern::Steps, rule::Rule};
 use proptest::prelude::*;
 use prost_types::{ListValue, Struct, Value, value::Kind};
 use serde_json::json;
@@ -17,16 +18,7 @@ fn wire() -> v1::Event {
     }
 }
 
-/// An event with these names and nothing else to say.
-pub(crate) fn event(event_type: &str, company: &str, project: &str) -> Event {
-    let mut wire = wire();
-    wire.r#type = event_type.into();
-    wire.company_id = company.into();
-    wire.project_id = project.into();
-    decode(&wire).unwrap()
-}
-
-/// The same with data.
+/// An event with these names and data.
 pub(crate) fn event_with(event_type: &str, company: &str, project: &str, data: &serde_json::Value) -> Event {
     let mut wire = wire();
     wire.r#type = event_type.into();
@@ -54,6 +46,27 @@ fn the_body_carries_the_data_byte_for_byte() {
         "{\"id\":\"evt_1\",\"type\":\"todo.created\",\"timestamp\":\"2026-11-23T09:30:00.123Z\",\
          \"company_id\":\"c1\",\"project_id\":\"p1\",\"data\":{\"title\": \"Pay\",\"n\":1.10}}"
     );
+}
+
+#[test]
+fn a_pattern_sees_the_body_that_is_delivered() {
+    let whole = json!({
+        "id": ["evt_1"], "type": ["todo.created"], "timestamp": ["2026-11-23T09:30:00.123Z"],
+        "company_id": ["c1"], "project_id": ["p1"], "data": {"title": ["Pay"], "n": [1.1]}
+    });
+    let matches = |pattern: serde_json::Value, wire: &v1::Event| {
+        let rule = Rule { pattern: pattern.to_string().parse().ok(), ..Rule::default() };
+        let event = decode(wire).unwrap();
+        let as_event = rule.matches(&event.received_at(Timestamp::UNIX_EPOCH), &Steps::default()).unwrap();
+        let body = String::from_utf8(event.body(Timestamp::UNIX_EPOCH)).unwrap();
+        assert_eq!(Explanation::of(&rule, &body, &Steps::default()).unwrap().matched, as_event);
+        as_event
+    };
+    assert!(matches(whole, &wire()));
+    assert!(!matches(json!({"data": {"title": ["pay"]}}), &wire()));
+    let object = Struct { fields: BTreeMap::from([("n".to_owned(), number(1.0))]) };
+    let arrived = v1::Event { occurred_at: None, data: Some(Data::Struct(object)), ..wire() };
+    assert!(matches(json!({"timestamp": ["1970-01-01T00:00:00.000Z"], "data": {"n": [1]}}), &arrived));
 }
 
 #[test]

@@ -1,8 +1,9 @@
+use posthorn_matching::rule::Limits;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::{event::Event, rule::Limits};
+use crate::event::Event;
 
 fn rules(json: serde_json::Value) -> Vec<Rule> {
     Rule::read_list(&json.to_string(), &Limits::default()).unwrap()

@@ -5,10 +5,10 @@
 //! inside it, as deep as data can be, and counts; it keeps what it has counted, so that counting itself is
 //! bounded. What would ask too often is refused when the schema is saved.
 
+use posthorn_matching::problem::Problem;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::graph::{Graph, Node};
-use crate::problem::Problem;
 
 /// The most subschemas, by weight, that one value is asked.
 const MOST_VISITS: u64 = 2000;

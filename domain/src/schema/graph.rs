@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use posthorn_matching::problem::{Problem, Problems, below};
 use serde_json::{Map, Value};
 
 use super::references::References;
-use crate::problem::{Problem, Problems, below};
 
 /// So many values of an `enum` weigh as much as a subschema.
 const VALUES_OF_A_VISIT: usize = 8;

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
+use posthorn_matching::problem::below;
 use serde_json::Value;
 use url::Url;
-
-use crate::problem::below;
 
 /// What a schema without an `$id` is called.
 const NAMELESS: &str = "json-schema:///";

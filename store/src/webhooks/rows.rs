@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use posthorn_domain::{
     id::WebhookId,
     keyring::{Sealed, SealedHeaders},
-    rule::{Limits, Rule},
 };
+use posthorn_matching::rule::{Limits, Rule};
 use serde_json::{Value, value::RawValue};
 use tokio_postgres::{
     Row,

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 
 use anyhow::Context;
-use posthorn_domain::pattern::{Limits, Pattern, PatternProblem, Unmatchable};
+use posthorn_matching::pattern::{Limits, Pattern, PatternProblem, Unmatchable};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

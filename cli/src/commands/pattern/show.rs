@@ -1,6 +1,6 @@
 //! Explanations for people.
 
-use posthorn_domain::explain::{Clause, Explanation};
+use posthorn_matching::explain::{Clause, Explanation};
 
 pub(in crate::commands) fn explanation(explanation: &Explanation) {
     clauses(&explanation.clauses);

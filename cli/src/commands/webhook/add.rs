@@ -6,9 +6,9 @@ use anyhow::{Context, anyhow, bail};
 use posthorn_domain::{
     id::WebhookId,
     keyring::KeyRing,
-    rule::Rule,
     webhook::{DisablePolicy, owner},
 };
+use posthorn_matching::rule::Rule;
 use posthorn_store::{Actor, NewWebhook};
 use uuid::Uuid;
 

@@ -21,23 +21,29 @@ pub struct Problem {
 
 /// All problems found so far.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(pub(crate) Vec<Problem>);
+pub struct Problems(
+    /// In the order in which they were found.
+    pub Vec<Problem>,
+);
 
 impl Problems {
     /// Notes that `value`, a JSON text, is wrong.
-    pub(crate) fn add(&mut self, pointer: &str, code: &'static str, value: &str, message: impl Into<String>) {
+    pub fn add(&mut self, pointer: &str, code: &'static str, value: &str, message: impl Into<String>) {
         let value = shortened(value);
         self.0.push(Problem { pointer: pointer.to_owned(), code, value, message: message.into() });
     }
 
     /// `found`, unless there are problems.
-    pub(crate) fn or<T>(self, found: T) -> Result<T, Vec<Problem>> {
+    ///
+    /// # Errors
+    /// All of them.
+    pub fn or<T>(self, found: T) -> Result<T, Vec<Problem>> {
         if self.0.is_empty() { Ok(found) } else { Err(self.0) }
     }
 }
 
 /// The pointer to `name` under `pointer`.
-pub(crate) fn below(pointer: &str, name: &str) -> String {
+pub fn below(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 

@@ -9,7 +9,7 @@ use super::{
     types::Types,
     wish::Wish,
 };
-use crate::{event::Event, event_type::TypePattern, pattern::document::Paths};
+use crate::{event::Names, event_type::TypePattern, pattern::document::Paths};
 
 /// So many wishes of a scope are told apart one by one.
 const FEW: usize = 64;
@@ -100,14 +100,14 @@ impl Shelves {
     }
 
     /// The type patterns that want the event's.
-    pub(super) fn types_of(&self, event: &Event) -> Vec<TypeNumber> {
-        self.types.wanting(&event.event_type)
+    pub(super) fn types_of(&self, names: &Names<'_>) -> Vec<TypeNumber> {
+        self.types.wanting(names.event_type)
     }
 
     /// Where rules for the event may lie.
-    pub(super) fn scopes_of(&self, event: &Event) -> impl Iterator<Item = &Scoped> {
-        let project = self.by_project.get(&*event.project_id);
-        let company = self.by_company.get(&*event.company_id);
+    pub(super) fn scopes_of(&self, names: &Names<'_>) -> impl Iterator<Item = &Scoped> {
+        let project = self.by_project.get(names.project_id);
+        let company = self.by_company.get(names.company_id);
         [project, company, Some(&self.all)].into_iter().flatten()
     }
 

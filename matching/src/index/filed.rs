@@ -6,13 +6,14 @@ use std::{
 };
 
 use hashbrown::HashTable;
+use uuid::Uuid;
 
 use super::{
     rests::Rests,
     type_numbers::{TypeNumber, TypeNumbers},
     wish::Wish,
 };
-use crate::{id::WebhookId, rule::Rule};
+use crate::rule::Rule;
 
 /// A rule: where it is filed, and what is filed there.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(super) enum Types {
 }
 
 impl Filed {
-    pub(super) fn new(webhook: WebhookId, rule: &Rule, types: &mut TypeNumbers, rests: &mut Rests) -> Self {
+    pub(super) fn new(webhook: Uuid, rule: &Rule, types: &mut TypeNumbers, rests: &mut Rests) -> Self {
         Self {
             scope: Scope::of(rule),
             types: match &rule.event_types {
@@ -111,14 +112,14 @@ pub(super) struct ByWebhook {
 impl ByWebhook {
     pub(super) fn put(&mut self, rule: Filed) -> Arc<Filed> {
         let rule = Arc::new(rule);
-        let hash = self.hasher.hash_one(rule.wish.webhook.0);
+        let hash = self.hasher.hash_one(rule.wish.webhook);
         let Self { rules, hasher } = self;
-        rules.insert_unique(hash, rule.clone(), |other| hasher.hash_one(other.wish.webhook.0));
+        rules.insert_unique(hash, rule.clone(), |other| hasher.hash_one(other.wish.webhook));
         rule
     }
 
-    pub(super) fn take(&mut self, webhook: WebhookId) -> Vec<Arc<Filed>> {
-        let hash = self.hasher.hash_one(webhook.0);
+    pub(super) fn take(&mut self, webhook: Uuid) -> Vec<Arc<Filed>> {
+        let hash = self.hasher.hash_one(webhook);
         let mut taken = Vec::new();
         while let Ok(entry) = self.rules.find_entry(hash, |rule| rule.wish.webhook == webhook) {
             taken.push(entry.remove().0);

@@ -19,9 +19,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::Timestamp;
+use uuid::Uuid;
 
-use crate::{event::Event, id::WebhookId, pattern::TooCostly, rule::Rule};
+use crate::{event::Event, pattern::TooCostly, rule::Rule};
 
 mod anchors;
 mod by_length;
@@ -72,18 +72,18 @@ enum Step {
 impl Index {
     /// Files a webhook's rules in place of those it had. An event that is asked about next is
     /// answered by the new ones.
-    pub fn put(&self, id: WebhookId, rules: &[Rule]) {
+    pub fn put(&self, id: Uuid, rules: &[Rule]) {
         self.apply([(id, rules)]);
     }
 
     /// Takes a webhook's rules away.
-    pub fn remove(&self, id: WebhookId) {
+    pub fn remove(&self, id: Uuid) {
         self.apply([(id, &[][..])]);
     }
 
     /// Files the rules of many webhooks, each in place of those it had; none takes them away. Seen
     /// all at once.
-    pub fn apply<'r>(&self, changes: impl IntoIterator<Item = (WebhookId, &'r [Rule])>) {
+    pub fn apply<'r>(&self, changes: impl IntoIterator<Item = (Uuid, &'r [Rule])>) {
         let mut ledger = self.ledger();
         let Ledger { filed, types, rests } = &mut *ledger;
         let mut steps = Vec::new();
@@ -105,19 +105,12 @@ impl Index {
         rests.release(old.into_iter().filter_map(|rule| rule.wish.rest.clone()).collect());
     }
 
-    /// The webhooks that want the event, each once, in the order of their ids; without the one that it
-    /// is about, if it is one of our own events. `received_at` is the time in its body if the producer
-    /// gave none.
+    /// The webhooks that want the event, each once, in the order of their ids.
     ///
     /// # Errors
     /// If finding them would take more than `most_steps`.
-    pub fn wanting(
-        &self,
-        event: &Event,
-        received_at: Timestamp,
-        most_steps: u64,
-    ) -> Result<Vec<WebhookId>, TooCostly> {
-        self.wanting_body(&Body::new(event, received_at), most_steps)
+    pub fn wanting(&self, event: &dyn Event, most_steps: u64) -> Result<Vec<Uuid>, TooCostly> {
+        self.wanting_body(&Body::new(event), most_steps)
     }
 
     /// As [`Index::wanting`]. What was read of the body stays with it, so it may be asked about again
@@ -126,13 +119,10 @@ impl Index {
     /// # Errors
     /// As [`Index::wanting`].
     #[doc(hidden)]
-    pub fn wanting_body(&self, body: &Body<'_>, most_steps: u64) -> Result<Vec<WebhookId>, TooCostly> {
+    pub fn wanting_body(&self, body: &Body<'_>, most_steps: u64) -> Result<Vec<Uuid>, TooCostly> {
         let mut found = self.copies.read(|shelves| Lookup::new(shelves, body, most_steps).found())?;
         found.sort_unstable();
         found.dedup();
-        if let Some(subject) = body.event().about() {
-            found.retain(|id| *id != subject);
-        }
         Ok(found)
     }
 

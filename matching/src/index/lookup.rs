@@ -2,12 +2,11 @@
 
 use std::cell::OnceCell;
 
-use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{Shelves, shelves::Scoped, type_numbers::TypeNumber, wish::Wish};
 use crate::{
-    event::Event,
-    id::WebhookId,
+    event::{Event, Names},
     pattern::{
         Steps, TooCostly,
         document::{Part, Paths},
@@ -21,10 +20,9 @@ const LIGHT: usize = 16;
 const FEW: usize = 4096;
 
 /// An event, and what was read of its body.
-#[derive(Debug)]
 pub struct Body<'e> {
-    event: &'e Event,
-    received_at: Timestamp,
+    event: &'e dyn Event,
+    names: Names<'e>,
     read: OnceCell<Read<'e>>,
 }
 
@@ -35,18 +33,14 @@ struct Read<'e> {
 }
 
 impl<'e> Body<'e> {
-    /// Reads nothing yet. `received_at` is the time in the body if the producer gave none.
-    pub fn new(event: &'e Event, received_at: Timestamp) -> Self {
-        Self { event, received_at, read: OnceCell::new() }
-    }
-
-    pub(super) fn event(&self) -> &'e Event {
-        self.event
+    /// Reads the names and nothing else yet.
+    pub fn new(event: &'e dyn Event) -> Self {
+        Self { event, names: event.names(), read: OnceCell::new() }
     }
 
     fn read(&self, paths: &Paths) -> &Read<'e> {
         self.read.get_or_init(|| {
-            let part = Part::of_event(self.event, self.received_at, paths);
+            let part = Part::of_event(self.event, paths);
             Read { is_light: part.load() <= LIGHT, part }
         })
     }
@@ -63,18 +57,18 @@ pub(super) struct Lookup<'l, 'e> {
 
 impl<'l, 'e> Lookup<'l, 'e> {
     pub(super) fn new(shelves: &'l Shelves, body: &'l Body<'e>, most_steps: u64) -> Self {
-        Self { shelves, body, types: shelves.types_of(body.event), steps: Steps::uncounted(most_steps) }
+        Self { shelves, body, types: shelves.types_of(&body.names), steps: Steps::uncounted(most_steps) }
     }
 
     /// The webhooks that want the event, some perhaps more than once. Candidates are gathered first and
     /// then asked, which lets the processor fetch several of them from memory at a time.
-    pub(super) fn found(&self) -> Result<Vec<WebhookId>, TooCostly> {
+    pub(super) fn found(&self) -> Result<Vec<Uuid>, TooCostly> {
         self.ask().map_err(|Spent| self.steps.too_costly(self.read_body()))
     }
 
-    fn ask(&self) -> Result<Vec<WebhookId>, Spent> {
+    fn ask(&self) -> Result<Vec<Uuid>, Spent> {
         let mut candidates = Vec::with_capacity(32);
-        for scoped in self.shelves.scopes_of(self.body.event) {
+        for scoped in self.shelves.scopes_of(&self.body.names) {
             match scoped {
                 Scoped::Few(few) => candidates.extend(few.of_types(&self.types)),
                 Scoped::Many(shelves) => {
@@ -95,7 +89,7 @@ impl<'l, 'e> Lookup<'l, 'e> {
         }
         let mut found = Vec::with_capacity(candidates.len());
         for wish in candidates {
-            if wish.wants(self.body.event, || self.read_body(), &self.steps)? {
+            if wish.wants(&self.body.names, || self.read_body(), &self.steps)? {
                 found.push(wish.webhook);
             }
         }

@@ -1,4 +1,4 @@
-//! How long matching takes, and how much memory rules take: `cargo bench -p posthorn-domain`.
+//! How long matching takes, and how much memory rules take: `cargo bench -p posthorn-matching`.
 //!
 //! One thread. Rules and events come from a generator with a fixed seed ([`rules`], [`events`]). Each
 //! measurement goes round a thousand events, so that what it looks at is not always in the cache.
@@ -12,10 +12,7 @@ use std::{
 };
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use jiff::Timestamp;
-use posthorn_domain::{
-    event::Event,
-    id::WebhookId,
+use posthorn_matching::{
     index::{Body, Index},
     pattern::MOST_STEPS,
     rule::Rule,
@@ -31,8 +28,8 @@ const EVENTS: usize = 1000;
 /// Webhooks of one rule each, taken in at a time.
 const CHUNK: usize = 1000;
 
-fn webhook(number: usize) -> WebhookId {
-    WebhookId(Uuid::from_u128(number as u128))
+fn webhook(number: usize) -> Uuid {
+    Uuid::from_u128(number as u128)
 }
 
 /// An index over `count` rules, with what it took to fill it.
@@ -84,7 +81,7 @@ fn mixed_rules(mut group: Group<'_>, is_distinct: bool) {
         let events: Vec<_> = (0..EVENTS).map(|number| events::mixed(&world, &mut chance, number)).collect();
         let matches: usize = events.iter().map(|event| wanting(&index, event)).sum();
         println!("{count} rules: {:.1} matches an event", matches as f64 / EVENTS as f64);
-        let bodies: Vec<_> = events.iter().map(|event| Body::new(event, Timestamp::UNIX_EPOCH)).collect();
+        let bodies: Vec<_> = events.iter().map(|event| Body::new(event)).collect();
         group.bench_with_input(BenchmarkId::new("before JSON", count), &index, |bencher, index| {
             let mut round = bodies.iter().cycle();
             bencher.iter(|| {
@@ -100,7 +97,7 @@ fn mixed_rules(mut group: Group<'_>, is_distinct: bool) {
     }
 }
 
-fn changes(group: &mut Group<'_>, count: usize, index: &Index, some: &[(WebhookId, [Rule; 1])]) {
+fn changes(group: &mut Group<'_>, count: usize, index: &Index, some: &[(Uuid, [Rule; 1])]) {
     for (name, is_adding) in [("add", true), ("remove", false)] {
         group.bench_function(BenchmarkId::new(name, count), |bencher| {
             bencher.iter_custom(|iterations| {
@@ -139,8 +136,8 @@ fn one_place(criterion: &mut Criterion) {
     }
 }
 
-fn wanting(index: &Index, event: &Event) -> usize {
-    index.wanting(event, Timestamp::UNIX_EPOCH, MOST_STEPS).expect("it costs less").len()
+fn wanting(index: &Index, event: &events::Published) -> usize {
+    index.wanting(event, MOST_STEPS).expect("it costs less").len()
 }
 
 criterion_group! {

@@ -5,7 +5,6 @@
 
 use std::{borrow::Cow, cmp::Ordering, collections::HashMap};
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
@@ -106,33 +105,11 @@ impl<'a> Part<'a> {
         Self::scan(&mut Scan::new(text), paths)
     }
 
-    /// Reads the body that webhooks receive of an event.
-    pub(crate) fn of_event(event: &'a Event, received_at: Timestamp, paths: &Paths) -> Self {
-        let mut object = Object::default();
-        for (name, text) in [
-            ("id", &event.id),
-            ("type", &event.event_type),
-            ("company_id", &event.company_id),
-            ("project_id", &event.project_id),
-        ] {
-            if paths.at(name).is_some() {
-                object.put(name.into(), Self::Scalar(Scalar::Text(text.into())));
-            }
-        }
-        if paths.at("timestamp").is_some() {
-            let time = event.occurred_at.unwrap_or(received_at.into()).rfc3339_millis();
-            object.put("timestamp".into(), Self::Scalar(Scalar::Text(time.into())));
-        }
-        if let Some(below) = paths.at("data") {
-            object.put(
-                "data".into(),
-                match event.data() {
-                    Cow::Borrowed(json) => Self::read(json, below),
-                    Cow::Owned(json) => Part::read(&json, below).into_owned(),
-                },
-            );
-        }
-        object.part()
+    /// Reads the fields of an event's body that patterns use.
+    pub(crate) fn of_event(event: &'a dyn Event, paths: &Paths) -> Self {
+        let mut reader = BodyReader { paths, object: Object::default() };
+        event.read_body(&mut reader);
+        reader.object.part()
     }
 
     fn scan(scan: &mut Scan<'a>, paths: &Paths) -> Self {
@@ -155,15 +132,7 @@ impl<'a> Part<'a> {
     /// Goes no deeper than the paths do.
     fn scan_object(scan: &mut Scan<'a>, paths: &Paths) -> Self {
         let mut object = Object::default();
-        scan.enter();
-        while let Some(name) = scan.next_field() {
-            match paths.at(&name) {
-                Some(below) => object.put(name, Self::scan(scan, below)),
-                None => {
-                    scan.skip();
-                }
-            }
-        }
+        object.scan(scan, paths);
         object.part()
     }
 
@@ -307,6 +276,38 @@ impl Scalar<'_> {
     }
 }
 
+/// Takes the fields of an event's body that patterns use. Each method calls what gives the value only if a
+/// pattern uses the field.
+pub struct BodyReader<'p, 'e> {
+    paths: &'p Paths,
+    object: Object<'e>,
+}
+
+impl<'e> BodyReader<'_, 'e> {
+    /// A field that holds a text.
+    pub fn text(&mut self, name: &'static str, text: impl FnOnce() -> Cow<'e, str>) {
+        if self.paths.at(name).is_some() {
+            self.object.put(name.into(), Part::Scalar(Scalar::Text(text())));
+        }
+    }
+
+    /// A field whose value is given as JSON text, which must have been checked.
+    pub fn json(&mut self, name: &'static str, json: impl FnOnce() -> Cow<'e, str>) {
+        if let Some(below) = self.paths.at(name) {
+            let part = match json() {
+                Cow::Borrowed(json) => Part::read(json, below),
+                Cow::Owned(json) => Part::read(&json, below).into_owned(),
+            };
+            self.object.put(name.into(), part);
+        }
+    }
+
+    /// All fields of a JSON object, given as text that must have been checked.
+    pub fn object(&mut self, json: &'e str) {
+        self.object.scan(&mut Scan::new(json), self.paths);
+    }
+}
+
 type Fields<'a> = Vec<(Cow<'a, str>, Part<'a>)>;
 
 /// An object that is being read. What that costs grows with its fields, and with nothing else: an event may
@@ -322,6 +323,19 @@ impl<'a> Object<'a> {
     fn put(&mut self, name: Cow<'a, str>, part: Part<'a>) {
         let fields = if name.contains('.') { &mut self.dotted } else { &mut self.fields };
         fields.push((name, part));
+    }
+
+    /// Puts the fields in use of an object that begins here.
+    fn scan(&mut self, scan: &mut Scan<'a>, paths: &Paths) {
+        scan.enter();
+        while let Some(name) = scan.next_field() {
+            match paths.at(&name) {
+                Some(below) => self.put(name, Part::scan(scan, below)),
+                None => {
+                    scan.skip();
+                }
+            }
+        }
     }
 
     fn part(mut self) -> Part<'a> {

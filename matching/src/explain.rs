@@ -3,15 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    event::{Event, JsonEvent, Names},
     event_type::{RESERVED, TypePattern, is_reserved},
     pattern::{Steps, Unmatchable},
     rule::Rule,
 };
 
 mod pattern;
-mod verdict;
-
-pub use verdict::{Facts, Verdict};
 
 /// What becomes of one rule and one event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,17 +36,6 @@ pub struct Clause {
     pub matched: bool,
 }
 
-/// What a rule's lists look at in a body.
-#[derive(Debug, Deserialize)]
-struct Names {
-    #[serde(default)]
-    r#type: String,
-    #[serde(default)]
-    company_id: String,
-    #[serde(default)]
-    project_id: String,
-}
-
 impl Explanation {
     /// Explains a rule with the body that webhooks receive of an event.
     ///
@@ -56,10 +43,10 @@ impl Explanation {
     /// If the body is not a JSON object, its type, company or project is not a string, or it would take
     /// more steps than are left.
     pub fn of(rule: &Rule, body: &str, steps: &Steps) -> Result<Self, Unmatchable> {
-        let names: Names = serde_json::from_str(body)?;
-        let clauses = names.clauses(rule);
+        let event = JsonEvent::read(body)?;
+        let clauses = clauses(rule, event.names());
         let alternatives = match &rule.pattern {
-            Some(wanted) => pattern::alternatives(&wanted.tree, body, steps)?,
+            Some(wanted) => pattern::alternatives(&wanted.tree, &event, steps)?,
             None => Vec::new(),
         };
         let all_matched = |clauses: &Vec<Clause>| clauses.iter().all(|clause| clause.matched);
@@ -69,37 +56,35 @@ impl Explanation {
     }
 }
 
-impl Names {
-    fn clauses(&self, rule: &Rule) -> Vec<Clause> {
-        let fits = |list: &[TypePattern]| list.iter().any(|pattern| pattern.matches(&self.r#type));
-        let names_it = |list: &[TypePattern]| list.iter().any(|pattern| pattern.wants(&self.r#type));
-        let names = |list: &[String], id: &str| list.iter().any(|listed| listed == id);
-        let types = match &rule.event_types {
-            Some(list) => Some(wanted("event_types", list, &self.r#type, names_it(list))),
-            None => is_reserved(&self.r#type).then(|| Clause {
-                of: "event_types".to_owned(),
-                wanted: format!("any that does not begin with \"{RESERVED}\": those must be named"),
-                seen: told(&self.r#type),
-                matched: false,
-            }),
-        };
-        let except_types = rule
-            .except_event_types
-            .as_ref()
-            .map(|list| unwanted("except_event_types", list, &self.r#type, fits(list)));
-        let companies = rule
-            .companies
-            .as_ref()
-            .map(|list| wanted("companies", list, &self.company_id, names(list, &self.company_id)));
-        let projects = rule
-            .projects
-            .as_ref()
-            .map(|list| wanted("projects", list, &self.project_id, names(list, &self.project_id)));
-        let except_projects = rule
-            .except_projects
-            .as_ref()
-            .map(|list| unwanted("except_projects", list, &self.project_id, names(list, &self.project_id)));
-        [types, except_types, companies, projects, except_projects].into_iter().flatten().collect()
+fn clauses(rule: &Rule, names: Names<'_>) -> Vec<Clause> {
+    let Names { event_type, company_id, project_id } = names;
+    let matches = |list: &[TypePattern]| list.iter().any(|pattern| pattern.matches(event_type));
+    let wants = |list: &[TypePattern]| list.iter().any(|pattern| pattern.wants(event_type));
+    let names = |list: &[String], id: &str| list.iter().any(|listed| listed == id);
+    let types = match &rule.event_types {
+        Some(list) => Some(wanted("event_types", list, event_type, wants(list))),
+        None => is_reserved(event_type).then(|| reserved(event_type)),
+    };
+    let except_types = rule.except_event_types.as_ref();
+    let except_types =
+        except_types.map(|list| unwanted("except_event_types", list, event_type, matches(list)));
+    let companies = rule.companies.as_ref();
+    let companies = companies.map(|list| wanted("companies", list, company_id, names(list, company_id)));
+    let projects = rule.projects.as_ref();
+    let projects = projects.map(|list| wanted("projects", list, project_id, names(list, project_id)));
+    let except_projects = rule.except_projects.as_ref();
+    let except_projects =
+        except_projects.map(|list| unwanted("except_projects", list, project_id, names(list, project_id)));
+    [types, except_types, companies, projects, except_projects].into_iter().flatten().collect()
+}
+
+/// A rule without event types does not want the reserved ones.
+fn reserved(event_type: &str) -> Clause {
+    Clause {
+        of: "event_types".to_owned(),
+        wanted: format!("any that does not begin with \"{RESERVED}\": those must be named"),
+        seen: told(event_type),
+        matched: false,
     }
 }
 

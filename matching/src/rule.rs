@@ -4,11 +4,10 @@
 //! event if any of its rules matches. A missing list means all, also future ones; an empty list is
 //! refused, since "none" and "all" are too easily taken for each other.
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    event::Event,
+    event::{Event, Names},
     event_type::{TypePattern, is_reserved},
     pattern::{self, Pattern, Steps, TooCostly},
     problem::Problem,
@@ -80,15 +79,14 @@ impl Rule {
         read::rules(json, limits)
     }
 
-    /// Whether the event matches, whose body has the time of arrival `received_at` if the producer gave
-    /// no time.
+    /// Whether the event matches.
     ///
     /// # Errors
     /// If that would take more steps than are left.
-    pub fn matches(&self, event: &Event, received_at: Timestamp, steps: &Steps) -> Result<bool, TooCostly> {
+    pub fn matches(&self, event: &dyn Event, steps: &Steps) -> Result<bool, TooCostly> {
         match &self.pattern {
-            _ if !self.matches_names(event) => Ok(false),
-            Some(pattern) => pattern.matches_event(event, received_at, steps),
+            _ if !self.matches_names(event.names()) => Ok(false),
+            Some(pattern) => pattern.matches_event(event, steps),
             None => Ok(true),
         }
     }
@@ -97,14 +95,9 @@ impl Rule {
     ///
     /// # Errors
     /// If that would take more steps than are left.
-    pub fn any_matches(
-        rules: &[Self],
-        event: &Event,
-        received_at: Timestamp,
-        steps: &Steps,
-    ) -> Result<bool, TooCostly> {
+    pub fn any_matches(rules: &[Self], event: &dyn Event, steps: &Steps) -> Result<bool, TooCostly> {
         for rule in rules {
-            if rule.matches(event, received_at, steps)? {
+            if rule.matches(event, steps)? {
                 return Ok(true);
             }
         }
@@ -145,12 +138,12 @@ impl Rule {
     }
 
     /// Whether all but the pattern matches.
-    pub(crate) fn matches_names(&self, event: &Event) -> bool {
-        named(&self.companies, &event.company_id)
-            && named(&self.projects, &event.project_id)
-            && typed(&self.event_types, &event.event_type)
-            && !excepted(&self.except_projects, |project| *project == event.project_id)
-            && !excepted(&self.except_event_types, |pattern| pattern.matches(&event.event_type))
+    fn matches_names(&self, names: Names<'_>) -> bool {
+        named(&self.companies, names.company_id)
+            && named(&self.projects, names.project_id)
+            && typed(&self.event_types, names.event_type)
+            && !excepted(&self.except_projects, |project| *project == names.project_id)
+            && !excepted(&self.except_event_types, |pattern| pattern.matches(names.event_type))
     }
 }
 

@@ -1,15 +1,35 @@
 //! Events by chance, of about 500 bytes.
 
-use posthorn_domain::event::Event;
-use posthorn_proto::v1::{self, event::Data};
-use prost::Message;
+use posthorn_matching::event::{BodyReader, Event, Names};
 use rand::{RngExt, rngs::SmallRng};
 use serde_json::{Value, json};
 
 use crate::rules::{World, event_type, state};
 
+/// An event whose data is JSON text, as the router has it.
+pub(crate) struct Published {
+    event_type: String,
+    company_id: String,
+    project_id: String,
+    data: String,
+}
+
+impl Event for Published {
+    fn names(&self) -> Names<'_> {
+        let Self { event_type, company_id, project_id, .. } = self;
+        Names { event_type, company_id, project_id }
+    }
+
+    fn read_body<'e>(&'e self, reader: &mut BodyReader<'_, 'e>) {
+        reader.text("type", || (&self.event_type).into());
+        reader.text("company_id", || (&self.company_id).into());
+        reader.text("project_id", || (&self.project_id).into());
+        reader.json("data", || (&self.data).into());
+    }
+}
+
 /// An event for the mixed rules.
-pub(crate) fn mixed(world: &World, chance: &mut SmallRng, number: usize) -> Event {
+pub(crate) fn mixed(world: &World, chance: &mut SmallRng, number: usize) -> Published {
     let (project, company) = world.project(chance);
     let data = json!({
         "todo_id": format!("todo_{number}"),
@@ -27,7 +47,7 @@ pub(crate) fn mixed(world: &World, chance: &mut SmallRng, number: usize) -> Even
 }
 
 /// An event that a few of the rules in one place want.
-pub(crate) fn in_one_place(kind: &str, number: usize) -> Event {
+pub(crate) fn in_one_place(kind: &str, number: usize) -> Published {
     let value = match kind {
         "equals" => json!(format!("value {number:06}")),
         "prefix" => json!(format!("{number:06} is the number")),
@@ -38,14 +58,6 @@ pub(crate) fn in_one_place(kind: &str, number: usize) -> Event {
     event("todo.created", "cmp_1".to_owned(), "prj_1".to_owned(), &json!({"value": value, "title": "A task"}))
 }
 
-fn event(event_type: &str, company: String, project: String, data: &Value) -> Event {
-    let wire = v1::Event {
-        id: "evt_1".to_owned(),
-        r#type: event_type.to_owned(),
-        company_id: company,
-        project_id: project,
-        occurred_at: None,
-        data: Some(Data::Json(data.to_string().into())),
-    };
-    Event::decode(&wire.encode_to_vec().into(), 1 << 20).expect("a good event")
+fn event(event_type: &str, company_id: String, project_id: String, data: &Value) -> Published {
+    Published { event_type: event_type.to_owned(), company_id, project_id, data: data.to_string() }
 }

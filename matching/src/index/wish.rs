@@ -5,11 +5,12 @@ use std::{
     sync::Arc,
 };
 
+use uuid::Uuid;
+
 use super::filed::distinct;
 use crate::{
-    event::Event,
+    event,
     event_type::TypePattern,
-    id::WebhookId,
     pattern::{Steps, document::Part, steps::Spent, tree::Tree},
     rule::Rule,
 };
@@ -18,7 +19,7 @@ use crate::{
 /// and the rest are the same; equal rests are the same one ([`super::rests`]).
 #[derive(Debug, Clone)]
 pub(super) struct Wish {
-    pub(super) webhook: WebhookId,
+    pub(super) webhook: Uuid,
     pub(super) rest: Option<Arc<Rest>>,
 }
 
@@ -45,7 +46,7 @@ impl Wish {
     /// Whether the event is wanted, which was found in its place. `body` reads the event's body.
     pub(super) fn wants<'b, 'e: 'b>(
         &self,
-        event: &Event,
+        event: &event::Names<'_>,
         body: impl FnOnce() -> &'b Part<'e>,
         steps: &Steps,
     ) -> Result<bool, Spent> {
@@ -53,7 +54,7 @@ impl Wish {
     }
 
     /// Tells wishes apart as [`PartialEq`] does.
-    pub(super) fn identity(&self) -> (WebhookId, Option<usize>) {
+    pub(super) fn identity(&self) -> (Uuid, Option<usize>) {
         (self.webhook, self.rest.as_ref().map(|rest| Arc::as_ptr(rest).addr()))
     }
 }
@@ -83,7 +84,7 @@ impl Rest {
 
     fn wants<'b, 'e: 'b>(
         &self,
-        event: &Event,
+        event: &event::Names<'_>,
         body: impl FnOnce() -> &'b Part<'e>,
         steps: &Steps,
     ) -> Result<bool, Spent> {
@@ -106,9 +107,9 @@ impl Names {
         })
     }
 
-    fn want(&self, event: &Event) -> bool {
+    fn want(&self, event: &event::Names<'_>) -> bool {
         self.companies.as_ref().is_none_or(|companies| companies.iter().any(|id| **id == *event.company_id))
             && !self.except_projects.iter().any(|id| **id == *event.project_id)
-            && !self.except_event_types.iter().any(|pattern| pattern.matches(&event.event_type))
+            && !self.except_event_types.iter().any(|pattern| pattern.matches(event.event_type))
     }
 }

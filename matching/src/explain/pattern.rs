@@ -1,23 +1,30 @@
 //! The clauses of a pattern.
 
 use super::Clause;
-use crate::pattern::{
-    Steps, TooCostly,
-    document::{Part, Paths, Scalar},
-    evaluate::has_wanted,
-    steps::{Spent, any},
-    tree::{Field, Test, Tree},
-    words::any_of,
+use crate::{
+    event::JsonEvent,
+    pattern::{
+        Steps, TooCostly,
+        document::{Part, Paths, Scalar},
+        evaluate::has_wanted,
+        steps::{Spent, any},
+        tree::{Field, Test, Tree},
+        words::any_of,
+    },
 };
 
 /// The most values of an event that a clause repeats.
 const MOST_SEEN: usize = 5;
 
 /// Each alternative's clauses, in the order of the pattern.
-pub(super) fn alternatives(tree: &Tree, body: &str, steps: &Steps) -> Result<Vec<Vec<Clause>>, TooCostly> {
+pub(super) fn alternatives(
+    tree: &Tree,
+    event: &JsonEvent<'_>,
+    steps: &Steps,
+) -> Result<Vec<Vec<Clause>>, TooCostly> {
     let mut paths = Paths::default();
     paths.add(tree);
-    let event = Part::read(body, &paths);
+    let event = Part::of_event(event, &paths);
     let explained: Result<_, Spent> =
         tree.branches().map(|fields| alternative(fields, &event, steps)).collect();
     explained.map_err(|Spent| steps.too_costly(&event))

@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    event::tests::event_with,
+    event::{JsonEvent, tests::event_with},
     pattern::{
         MOST_STEPS, Pattern, Steps,
         tests::chance::{a_pattern, some_data},
@@ -33,7 +33,7 @@ fn a_rule() -> impl Strategy<Value = Rule> {
     )
 }
 
-fn an_event() -> impl Strategy<Value = Event> {
+fn an_event() -> impl Strategy<Value = JsonEvent<'static>> {
     let types = select(&["a.b", "a.c", "b.b", "b.c", "webhook.b"][..]);
     let companies = select(&["c1", "c2", ""][..]);
     let projects = select(&["p1", "p2", "p3", ""][..]);
@@ -59,11 +59,11 @@ fn a_change(
 }
 
 /// Asks the index and every rule, after each change.
-fn check(changes: Vec<(u8, Option<Vec<Rule>>)>, events: &[Event]) -> Result<(), TestCaseError> {
+fn check(changes: Vec<(u8, Option<Vec<Rule>>)>, events: &[JsonEvent<'_>]) -> Result<(), TestCaseError> {
     let index = Index::default();
     let mut plain = std::collections::BTreeMap::new();
     for (number, rules) in changes {
-        let id = WebhookId(Uuid::from_u128(number.into()));
+        let id = Uuid::from_u128(number.into());
         match rules {
             Some(rules) => {
                 index.put(id, &rules);
@@ -77,12 +77,10 @@ fn check(changes: Vec<(u8, Option<Vec<Rule>>)>, events: &[Event]) -> Result<(), 
         for event in events {
             let wanting: Vec<_> = plain
                 .iter()
-                .filter(|(_, rules)| {
-                    Rule::any_matches(rules, event, Timestamp::UNIX_EPOCH, &Steps::default()).unwrap()
-                })
+                .filter(|(_, rules)| Rule::any_matches(rules, event, &Steps::default()).unwrap())
                 .map(|(id, _)| *id)
                 .collect();
-            prop_assert_eq!(index.wanting(event, Timestamp::UNIX_EPOCH, MOST_STEPS).unwrap(), wanting);
+            prop_assert_eq!(index.wanting(event, MOST_STEPS).unwrap(), wanting);
         }
     }
     for id in plain.keys() {
@@ -101,7 +99,7 @@ fn check_empty(index: &Index) -> Result<(), TestCaseError> {
 
 #[test]
 fn equal_rules_of_a_webhook_come_and_go_together() {
-    let webhook = |number: u128| WebhookId(Uuid::from_u128(number));
+    let webhook = |number: u128| Uuid::from_u128(number);
     let rule = |types: &[&str], n: Option<u128>| Rule {
         event_types: Some(types.iter().map(|name| name.parse().unwrap()).collect()),
         projects: Some(vec!["p1".to_owned()]),
@@ -109,7 +107,7 @@ fn equal_rules_of_a_webhook_come_and_go_together() {
         ..Rule::default()
     };
     let event = event_with("a.b", "c1", "p1", &serde_json::json!({ "n": 0 }));
-    let wanting = |index: &Index| index.wanting(&event, Timestamp::UNIX_EPOCH, MOST_STEPS).unwrap();
+    let wanting = |index: &Index| index.wanting(&event, MOST_STEPS).unwrap();
     for (others, n) in [0, 10, 100].into_iter().flat_map(|others| [(others, None), (others, Some(0))]) {
         let index = Index::default();
         (1..=others).for_each(|number| index.put(webhook(number), &[rule(&["a.b"], Some(number))]));
@@ -119,7 +117,7 @@ fn equal_rules_of_a_webhook_come_and_go_together() {
         index.put(webhook(0), &alike[..1]);
         assert_eq!(wanting(&index), [webhook(0)]);
         index.put(webhook(0), &[rule(&["b.b"], n)]);
-        assert_eq!(wanting(&index), []);
+        assert_eq!(wanting(&index), Vec::<Uuid>::new());
         (0..=others).for_each(|number| index.remove(webhook(number)));
         check_empty(&index).unwrap();
     }
@@ -174,17 +172,6 @@ fn every_kind_of_condition_is_found_in_a_long_shelf() {
     let changes = rules.zip(0..).map(|(rule, id)| (id, Some(vec![rule]))).collect();
     let events = conditions.map(|(_, seen)| event_with("a.b", "c1", "p1", &json!({ "n": seen })));
     check(changes, &events).unwrap();
-}
-
-#[test]
-fn a_webhook_does_not_get_the_event_that_is_about_itself() {
-    let [one, other] = [7, 8].map(|number| WebhookId(Uuid::from_u128(number)));
-    let index = Index::default();
-    let rule = Rule { event_types: Some(vec!["webhook.*".parse().unwrap()]), ..Rule::default() };
-    [one, other].iter().for_each(|id| index.put(*id, std::slice::from_ref(&rule)));
-    let data = serde_json::json!({ "webhook": { "id": one } });
-    let about = event_with("webhook.disabled", "c1", "", &data);
-    assert_eq!(index.wanting(&about, Timestamp::UNIX_EPOCH, MOST_STEPS).unwrap(), [other]);
 }
 
 proptest! {
@@ -248,7 +235,7 @@ fn wide_patterns_on_a_wide_event_take_no_square_of_time() {
             })
             .collect();
         let rules = serde_json::to_string(&rules).unwrap();
-        let id = WebhookId(Uuid::from_u128(webhook as u128));
+        let id = Uuid::from_u128(webhook as u128);
         index.put(id, &Rule::read_list(&rules, &crate::rule::Limits::default()).unwrap());
         id
     });
@@ -256,9 +243,8 @@ fn wide_patterns_on_a_wide_event_take_no_square_of_time() {
     let names = (0..20).flat_map(|webhook| (0..1000).map(move |field| name(webhook, field)));
     let data: serde_json::Map<_, _> = names.map(|name| (name, serde_json::json!(1))).collect();
     let event = event_with("a.b", "c1", "", &data.into());
-    assert!(event.data().len() > 200_000);
     let started = std::time::Instant::now();
-    assert_eq!(index.wanting(&event, Timestamp::UNIX_EPOCH, MOST_STEPS).unwrap(), ids);
+    assert_eq!(index.wanting(&event, MOST_STEPS).unwrap(), ids);
     // Some tens of milliseconds unoptimised; seconds if each field looks at every other.
     assert!(started.elapsed() < std::time::Duration::from_secs(1), "{:?}", started.elapsed());
 }
@@ -272,7 +258,7 @@ fn with_prefixes(webhooks: u128) -> Index {
         let pattern = serde_json::json!({ "data": { "tags": prefixes } });
         let companies = Some(vec!["c1".to_owned()]);
         let pattern = Pattern::parse(&pattern.to_string()).ok();
-        index.put(WebhookId(Uuid::from_u128(webhook)), &[Rule { companies, pattern, ..Rule::default() }]);
+        index.put(Uuid::from_u128(webhook), &[Rule { companies, pattern, ..Rule::default() }]);
     }
     index
 }
@@ -283,13 +269,13 @@ fn an_event_that_costs_too_much_finds_nobody_and_says_why() {
     let wide = event_with("a.b", "c1", "p1", &serde_json::json!({ "tags": tags }));
     for webhooks in [3, 100] {
         let index = with_prefixes(webhooks);
-        let told = index.wanting(&wide, Timestamp::UNIX_EPOCH, 100_000).unwrap_err().to_string();
+        let told = index.wanting(&wide, 100_000).unwrap_err().to_string();
         assert!(told.contains("\"data.tags\" holds 10000 values"), "{told}");
         // The event of another company, and a small one, are not counted.
         let other = event_with("a.b", "c2", "p1", &serde_json::json!({ "tags": tags }));
-        assert_eq!(index.wanting(&other, Timestamp::UNIX_EPOCH, 0), Ok(Vec::new()));
+        assert_eq!(index.wanting(&other, 0), Ok(Vec::new()));
         let small = event_with("a.b", "c1", "p1", &serde_json::json!({ "tags": ["1-2-x"] }));
-        assert_eq!(index.wanting(&small, Timestamp::UNIX_EPOCH, 0), Ok(vec![WebhookId(Uuid::from_u128(1))]));
+        assert_eq!(index.wanting(&small, 0), Ok(vec![Uuid::from_u128(1)]));
     }
 }
 
@@ -300,7 +286,7 @@ fn what_many_values_find_is_asked_once() {
     for webhook in 0..100 {
         let pattern = r#"{"data": {"tags": [{"anything-but": "x"}], "done": [{"exists": false}]}}"#;
         let rule = Rule { pattern: Pattern::parse(pattern).ok(), ..Rule::default() };
-        index.put(WebhookId(Uuid::from_u128(webhook)), &[rule]);
+        index.put(Uuid::from_u128(webhook), &[rule]);
     }
     let tags: Vec<_> = (0..2000).map(|n| n.to_string()).collect();
     for (data, count) in
@@ -308,7 +294,7 @@ fn what_many_values_find_is_asked_once() {
     {
         let event = event_with("a.b", "c1", "p1", &data);
         // 200,000 times four steps for what is found; asking each time would take as much again.
-        let found = index.wanting(&event, Timestamp::UNIX_EPOCH, 900_000).unwrap();
+        let found = index.wanting(&event, 900_000).unwrap();
         assert_eq!(found.len(), count);
     }
 }

@@ -1,7 +1,7 @@
 //! Rules by chance: 70 % with one condition on the data, 15 % with a `*` in their type, 10 % for a whole
 //! company, 5 % for all types.
 
-use posthorn_domain::{pattern::Pattern, rule::Rule};
+use posthorn_matching::{pattern::Pattern, rule::Rule};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 const THINGS: [&str; 5] = ["todo", "comment", "invoice", "project", "document"];

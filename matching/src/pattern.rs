@@ -7,7 +7,6 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
@@ -89,13 +88,8 @@ impl Pattern {
     }
 
     /// Whether it matches the body that webhooks receive of an event.
-    pub(crate) fn matches_event(
-        &self,
-        event: &Event,
-        received_at: Timestamp,
-        steps: &Steps,
-    ) -> Result<bool, TooCostly> {
-        self.matches_part(&Part::of_event(event, received_at, &self.paths()), steps)
+    pub(crate) fn matches_event(&self, event: &dyn Event, steps: &Steps) -> Result<bool, TooCostly> {
+        self.matches_part(&Part::of_event(event, &self.paths()), steps)
     }
 
     fn matches_part(&self, event: &Part<'_>, steps: &Steps) -> Result<bool, TooCostly> {
