@@ -74,14 +74,17 @@ impl Failure {
 
     /// No connection.
     pub(crate) fn connecting(error: &io::Error) -> Self {
+        let is_local = is_shortage(error);
         let words = match error.kind() {
+            io::ErrorKind::NetworkDown => "no connection: the sender's network is down".to_owned(),
+            _ if is_local => "no connection: the sender is short of open files, ports or memory".to_owned(),
             io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
             io::ErrorKind::NetworkUnreachable => "no way to its network".to_owned(),
             io::ErrorKind::HostUnreachable => "no way to its host".to_owned(),
             io::ErrorKind::TimedOut => "no connection: it does not answer".to_owned(),
             kind => format!("no connection: {kind}"),
         };
-        Self { is_local: is_shortage(error), ..Self::new(UnreachableClass::Connect, words) }
+        Self { is_local, ..Self::new(UnreachableClass::Connect, words) }
     }
 
     /// The TLS handshake failed.

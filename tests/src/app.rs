@@ -113,9 +113,18 @@ impl App {
 
     /// Starts a command without waiting for anything.
     pub fn spawn(&self, arguments: &[&str]) -> Process {
+        Process::spawn(&self.process_name(arguments), &self.folder, &self.settings, arguments)
+    }
+
+    /// The same, with so many open files at most.
+    pub fn spawn_with_files(&self, files: u32, arguments: &[&str]) -> Process {
+        let name = self.process_name(arguments);
+        Process::spawn_with_files(files, &name, &self.folder, &self.settings, arguments)
+    }
+
+    fn process_name(&self, arguments: &[&str]) -> String {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{number:02}-{}", arguments[0]);
-        Process::spawn(&name, &self.folder, &self.settings, arguments)
+        format!("{number:02}-{}", arguments[0])
     }
 
     /// Runs a command to its end.

@@ -28,14 +28,32 @@ pub struct Process {
 impl Process {
     /// Starts `posthorn` with these arguments and nothing in its environment but `settings`.
     pub fn spawn(name: &str, folder: &Path, settings: &BTreeMap<String, String>, arguments: &[&str]) -> Self {
+        Self::run(name, folder, command(settings, arguments))
+    }
+
+    fn run(name: &str, folder: &Path, mut command: Command) -> Self {
         let (output, log) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.log")));
         let create = |path| File::create(path).expect("the test's folder is writable");
-        let child = command(settings, arguments)
+        let child = command
             .stdout(create(&output))
             .stderr(create(&log))
             .spawn()
             .unwrap_or_else(|error| panic!("cannot run {}: {error}", binary().display()));
         Self { name: name.to_owned(), child, output, log }
+    }
+
+    /// The same, with so many open files at most.
+    pub fn spawn_with_files(
+        files: u32,
+        name: &str,
+        folder: &Path,
+        settings: &BTreeMap<String, String>,
+        arguments: &[&str],
+    ) -> Self {
+        let limited = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(limited).arg(binary()).args(arguments);
+        Self::run(name, folder, prepared(command, settings))
     }
 
     /// What it has written to stderr so far.
@@ -147,7 +165,12 @@ impl Drop for Process {
 /// The binary under test with nothing in its environment but `settings`.
 pub fn command(settings: &BTreeMap<String, String>, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    command.args(arguments).env_clear().envs(settings).env("RUST_BACKTRACE", "1").env("NO_COLOR", "1");
+    command.args(arguments);
+    prepared(command, settings)
+}
+
+fn prepared(mut command: Command, settings: &BTreeMap<String, String>) -> Command {
+    command.env_clear().envs(settings).env("RUST_BACKTRACE", "1").env("NO_COLOR", "1");
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }

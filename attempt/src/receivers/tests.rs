@@ -13,7 +13,7 @@ use posthorn_domain::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UdpSocket},
 };
 use uuid::Uuid;
 
@@ -241,6 +241,21 @@ async fn the_deadline_holds_whatever_comes() {
         assert_eq!(answer.outcome.unreachable().map(|(class, _)| class), Some(class), "{answer:?}");
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_silent_name_server_is_given_up_within_its_own_budget() {
+    let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let receivers = Receivers::new(policy(), &[silent.local_addr().unwrap()], 8).unwrap();
+    let mut target = target("http://hook.example.com/", "c1", &[]);
+    target.timeout = Duration::from_secs(30);
+
+    let answer = timeout_at(Instant::now() + Duration::from_secs(5), attempt(&receivers, &target)).await;
+
+    let answer = answer.expect("names have a budget of their own, below 5 s");
+    let (class, words) = answer.outcome.unreachable().unwrap();
+    assert_eq!(class, UnreachableClass::Dns);
+    assert!(words.contains("no name server answered within 4.0 s"), "{words}");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Why a webhook did, or did not, get an event.
 
-use posthorn_tests::{App, Client, Event, Receiver, always, api::text, event, eventually};
+use posthorn_tests::{
+    App, Client, Data, Event, Receiver, always, api::text, event, eventually, eventually_is, ids,
+};
 use serde_json::{Value, json};
 
 async fn explain(admin: &Client, event: &str, webhook: &Value) -> Value {
@@ -90,4 +92,41 @@ async fn rules_of_then_tell_a_token_nothing_of_companies_that_it_does_not_see() 
     let ours = explain(&api.client(&["read"], &["a"]).await, &event.id, &webhook).await;
     assert_eq!((&ours["verdict"], &ours["rules_of_then"]), (&json!("waiting"), &json!(false)));
     assert!(!ours.to_string().contains("secret"), "{ours}");
+}
+
+#[tokio::test]
+async fn an_event_too_costly_to_match_is_refused_by_explain_and_skipped_by_a_replay() {
+    let app = App::with(&[("POSTHORN_MAX_MATCH_STEPS", "1000000")]).await;
+    let receiver = Receiver::start(always(200)).await;
+    let api = app.api().await;
+    let admin = api.admin();
+    let prefixes: Vec<_> = (0..100).map(|n| json!({ "prefix": format!("{n}-") })).collect();
+    let wide = json!([{ "pattern": { "data": { "tags": prefixes } } }, { "event_types": ["todo.wanted"] }]);
+    let webhook = admin.add(&receiver.url("/"), wide).await;
+    let path = format!("/v1/webhooks/{}", text(&webhook, "id"));
+    admin.act(&format!("{path}/pause")).await.expect(200);
+    let _roles = app.start().await;
+    let tagged = |kind: &str, tags: usize| {
+        let data = json!({ "tags": vec!["7"; tags] }).to_string();
+        Event { data: Some(Data::Json(data.into())), ..event(kind) }
+    };
+    // A paused webhook's patterns cost a router nothing.
+    let (costly, cheap) = (tagged("todo.created", 20_000), tagged("todo.wanted", 1));
+    app.publish_all(&[costly.clone(), cheap.clone()]).await;
+    for event in [&costly, &cheap] {
+        assert!(app.database.records_event(&event.id).await.webhook_ids.is_empty());
+    }
+
+    let explain_path = format!("/v1/events/{}/explain?webhook={}", costly.id, text(&webhook, "id"));
+    let refused = admin.get(&explain_path).await.problem(409, "conflict");
+    for part in ["POSTHORN_MAX_MATCH_STEPS", "\"data.tags\" holds 20000 values"] {
+        assert!(text(&refused, "detail").contains(part), "{refused}");
+    }
+    admin.act(&format!("{path}/resume")).await.expect(200);
+    let input = json!({ "since": "2026-01-01T00:00:00Z", "only": "missed", "dry_run": false });
+    let replay = admin.post(&format!("{path}/replay"), &input).await.expect(202);
+    let done =
+        admin.shows(&format!("/v1/replays/{}", text(&replay, "id")), "/state", json!("finished")).await;
+    assert_eq!((&done["found"], &done["published"]), (&json!(1), &json!(1)));
+    eventually_is("replayed", ids([&cheap]), async || receiver.ids("/")).await;
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use posthorn_tests::{
-    App, Event, Process, Receiver, Webhook, always, event, eventually, eventually_is, ids, metrics,
+    App, Event, Gate, Process, Receiver, Reply, Request, Webhook, always, event, eventually, eventually_is,
+    ids, metrics,
 };
 use tokio::net::TcpStream;
 
@@ -159,4 +160,39 @@ async fn whoever_can_be_reached_during_the_outage_gets_everything() {
         eventually("all arrive after it", async || (receiver.accepted("/").len() == 10).then_some(())).await;
     }
     hosts.are_not_disabled().await;
+}
+
+#[tokio::test]
+async fn a_dispatcher_without_open_files_uses_up_no_attempts() {
+    let app = App::with(&[("POSTHORN_RETRY_SCHEDULE", "300ms")]).await;
+    let (held, few) = (Gate::closed(), 60);
+    let gate = held.clone();
+    let receiver = Receiver::start(move |_: &Request| Reply::status(200).when(&gate)).await;
+    let webhook = app.add_webhook(&receiver.url("/"), &["--max-in-flight", "100", "--timeout", "30s"]).await;
+    let _others = [app.start_role("router").await, app.start_role("recorder").await];
+    let mut dispatcher = app.spawn_with_files(few, &["dispatcher"]);
+    dispatcher.ready().await;
+
+    let events: Vec<_> = (0..100).map(|_| event("todo.created")).collect();
+    app.publish_all(&events).await;
+    eventually("its files are used up", async || {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", dispatcher.id())).ok()?.count();
+        (open as u32 >= few).then_some(())
+    })
+    .await;
+    held.open();
+
+    eventually_is("accepted", ids(&events), async || receiver.accepted("/")).await;
+    eventually("all are recorded", async || {
+        let attempts = app.database.attempts(&webhook).await;
+        let accepted = attempts.iter().filter(|attempt| attempt.outcome == "accepted").count();
+        assert!(attempts.iter().all(|attempt| attempt.attempt == 1), "{attempts:?}");
+        let mut words = attempts.iter().filter_map(|attempt| attempt.error.as_deref());
+        assert!(
+            words.all(|words| words == "no connection: the sender is short of open files, ports or memory")
+        );
+        (accepted == events.len() && attempts.len() > accepted).then_some(())
+    })
+    .await;
+    assert_ne!(app.state(&webhook).await, "disabled");
 }

@@ -102,6 +102,34 @@ async fn a_companys_connections_are_its_own() {
 }
 
 #[tokio::test]
+async fn a_deaf_http2_connection_of_one_company_costs_another_nothing() {
+    let trapped = Trapped::with(&[]).await;
+    let url = trapped.traps.url("h2-deaf");
+    let add = async |company| {
+        let options = ["--http2", "--timeout", "30s", "--companies", company];
+        trapped.app.add_webhook(url, &options).await
+    };
+    let (deaf, other) = (add("c1").await, add("c2").await);
+    let _roles = trapped.app.start().await;
+    let of = |company: &str| Event { company_id: company.to_owned(), ..event("todo.created") };
+    for _ in 0..3 {
+        delivered(&trapped, &deaf, &of("c1")).await;
+    }
+    trapped.app.publish(&of("c1")).await;
+    eventually("a request that is not answered", async || {
+        (trapped.traps.requests("h2-deaf") == 4).then_some(())
+    })
+    .await;
+
+    for _ in 0..3 {
+        delivered(&trapped, &other, &of("c2")).await;
+    }
+
+    assert_eq!(trapped.traps.connections("h2-deaf"), 2, "one for each company");
+    assert_eq!(trapped.app.database.attempts(&deaf).await.len(), 3, "the fourth still waits for its answer");
+}
+
+#[tokio::test]
 async fn a_name_that_turns_to_a_forbidden_address_is_not_followed_there() {
     let trapped = Trapped::with(&[super::NO_RETRY]).await;
     let webhook = trapped.app.add_webhook(trapped.traps.url("dns-rebinding"), &[]).await;
