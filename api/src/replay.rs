@@ -9,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use posthorn_domain::{error_chain::error_chain, event::Event, id::EventRef, webhook::State};
+use posthorn_domain::{
+    delivery, error_chain::error_chain, event::Event, id::EventRef, replay::Kind, webhook::State,
+};
 use posthorn_matching::{pattern::Steps, rule::Rule};
 use posthorn_store::{Candidate, Progress, ReplayRecord, StoreError, Version, WebhookRecord};
 use posthorn_timing::Backoff;
@@ -154,11 +156,12 @@ fn is_wanted(replay: &ReplayRecord, versions: &[Version], candidate: &Candidate,
     if asked.companies.as_ref().is_some_and(|companies| !companies.contains(&candidate.company_id)) {
         return false;
     }
-    let has_failed = matches!(candidate.last_step.as_deref(), Some("fail" | "disable"));
-    match asked.which.as_str() {
-        "failed" => candidate.is_routed && has_failed,
-        "missed" => is_missed(versions, candidate, steps),
-        _ => candidate.is_routed || is_missed(versions, candidate, steps),
+    match asked.kind {
+        Kind::Failed => {
+            candidate.is_routed && delivery::State::after(candidate.last_step) == delivery::State::Failed
+        }
+        Kind::Missed => is_missed(versions, candidate, steps),
+        Kind::All => candidate.is_routed || is_missed(versions, candidate, steps),
     }
 }
 
@@ -188,7 +191,7 @@ async fn publish(api: &Api, webhook: &WebhookRecord, candidate: &Candidate) -> R
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use posthorn_domain::id::WebhookId;
+    use posthorn_domain::{id::WebhookId, replay, step::StepKind};
     use posthorn_matching::{pattern::MOST_STEPS, rule::Limits};
     use posthorn_proto::v1;
     use posthorn_store::{NewReplay, Place};
@@ -200,7 +203,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn replay(which: &str) -> ReplayRecord {
+    fn replay(kind: Kind) -> ReplayRecord {
         ReplayRecord {
             asked: NewReplay {
                 id: Uuid::nil(),
@@ -208,11 +211,11 @@ mod tests {
                 since: at(0),
                 until: at(100),
                 event_types: Some(vec!["todo.*".parse().unwrap()]),
-                which: which.to_owned(),
+                kind,
                 dry_run: false,
                 companies: None,
             },
-            state: "running".to_owned(),
+            state: replay::State::Running,
             error: None,
             done: None,
             examined: 0,
@@ -224,7 +227,7 @@ mod tests {
         }
     }
 
-    fn candidate(second: i64, is_routed: bool, last_step: Option<&str>) -> Candidate {
+    fn candidate(second: i64, is_routed: bool, last_step: Option<StepKind>) -> Candidate {
         let event = v1::Event {
             id: format!("e{second}"),
             r#type: "todo.created".to_owned(),
@@ -237,7 +240,7 @@ mod tests {
             company_id: String::new(),
             message: Some(event.encode_to_vec().into()),
             is_routed,
-            last_step: last_step.map(str::to_owned),
+            last_step,
         }
     }
 
@@ -259,28 +262,28 @@ mod tests {
     #[test]
     fn each_kind_finds_its_own() {
         let candidates = [
-            candidate(5, true, Some("succeed")),
-            candidate(6, true, Some("fail")),
-            candidate(7, true, Some("retry")),
+            candidate(5, true, Some(StepKind::Succeed)),
+            candidate(6, true, Some(StepKind::GiveUp)),
+            candidate(7, true, Some(StepKind::Retry)),
             candidate(8, false, None),
             candidate(12, false, None),
             candidate(25, false, None),
         ];
-        let chosen = |which| {
-            let replay = replay(which);
+        let chosen = |kind| {
+            let replay = replay(kind);
             let (chosen, examined) = choose(&replay, &versions(), &candidates, usize::MAX, MOST_STEPS);
             assert_eq!(examined, candidates.len());
             chosen.iter().map(|it| it.place.at.as_second()).collect::<Vec<_>>()
         };
-        assert_eq!(chosen("failed"), [6]);
-        assert_eq!(chosen("missed"), [12]);
-        assert_eq!(chosen("all"), [5, 6, 7, 12]);
+        assert_eq!(chosen(Kind::Failed), [6]);
+        assert_eq!(chosen(Kind::Missed), [12]);
+        assert_eq!(chosen(Kind::All), [5, 6, 7, 12]);
     }
 
     #[test]
     fn what_finds_no_room_is_looked_at_again() {
         let candidates = [candidate(5, true, None), candidate(8, false, None), candidate(9, true, None)];
-        let (chosen, examined) = choose(&replay("all"), &versions(), &candidates, 1, MOST_STEPS);
+        let (chosen, examined) = choose(&replay(Kind::All), &versions(), &candidates, 1, MOST_STEPS);
         assert_eq!((chosen.len(), examined), (1, 2));
     }
 
@@ -288,6 +291,6 @@ mod tests {
     fn only_the_wanted_types_are_replayed() {
         let mut other = candidate(5, true, None);
         other.event_type = "comment.created".to_owned();
-        assert!(!is_wanted(&replay("all"), &versions(), &other, &Steps::default()));
+        assert!(!is_wanted(&replay(Kind::All), &versions(), &other, &Steps::default()));
     }
 }

@@ -111,7 +111,7 @@ impl Message {
         Entry::Rejected(Rejected {
             id: Uuid::now_v7(),
             rejected_at: Timestamp::now(),
-            field: rejection.field.to_owned(),
+            field: rejection.field,
             reason: rejection.reason,
             routing_key: self.routing_key,
             message_id: self.message_id,

@@ -10,7 +10,7 @@ use posthorn_broker::{BrokerError, ConsumerChannel, DeliveryHeaders, Message, Re
 use posthorn_domain::{
     delivery_batch::{self, BatchedEvent, MOST_DELIVERIES},
     error_chain::error_chain,
-    event::Rejection,
+    event::{Field, Rejection},
     id::WebhookId,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -123,7 +123,7 @@ impl Pipeline {
         }
         let Some(mut holds) = permits_for(deliveries, holds).await else {
             let rejection =
-                Rejection { field: "message", reason: format!("is a batch of {deliveries} deliveries") };
+                Rejection { field: Field::Message, reason: format!("is a batch of {deliveries} deliveries") };
             return self.reject(message, rejection, receipt).await;
         };
         let batch = Arc::new(PendingBatch::new(receipt, deliveries));
@@ -179,7 +179,7 @@ async fn permits_for(deliveries: usize, holds: &Arc<Semaphore>) -> Option<OwnedS
 }
 
 fn read(message: &Message) -> Result<Vec<(Arc<PreparedEvent>, BatchedEvent)>, Rejection> {
-    let no_batch = |reason| Rejection { field: "message", reason };
+    let no_batch = |reason| Rejection { field: Field::Message, reason };
     let events =
         delivery_batch::decode(message.body.clone()).map_err(|error| no_batch(error_chain(&error)))?;
     let prepared = |event: BatchedEvent| {

@@ -16,11 +16,12 @@ use posthorn_domain::{
     breaker::Told,
     delivery_batch::{self, BatchedEvent},
     event::Rejection,
-    id::{EventRef, WebhookId},
-    journal::{Attempted, Consequence, Entry},
+    id::{AttemptId, EventRef, WebhookId},
+    journal::{Attempted, Entry},
     outage::Reach,
     outcome::Outcome,
-    retry::{Step, next_step},
+    retry::next_step,
+    step::Step,
 };
 use posthorn_trace::Span;
 use tokio::{sync::OnceCell, time::timeout};
@@ -314,7 +315,7 @@ impl Dispatcher {
         let ours = self.outage.note(target, answer.reach);
         recipient.end_attempt(admitted.probe, told(&answer, ours), duration, Instant::now());
         let step = match ours {
-            true => Step::RetryIn(self.retry.shortest()),
+            true => Step::Retry(self.retry.shortest()),
             false => next_step(&answer.outcome, position.attempt, &self.retry, rand::random()),
         };
         metrics::attempt_finished(&answer.outcome, duration);
@@ -326,7 +327,7 @@ impl Dispatcher {
             ?step, duration_ms = duration.as_millis() as u64, "made an attempt"
         );
         let again = match step {
-            Step::RetryIn(delay) => {
+            Step::Retry(delay) => {
                 let attempt = if ours { position.attempt } else { position.attempt + 1 };
                 let next = Position { attempt, ..position };
                 let headers = next.headers(target.epoch, delivery.headers.clone());
@@ -338,10 +339,10 @@ impl Dispatcher {
                 recipient.breaker.canary_is_over();
                 None
             }
-            Step::Succeed | Step::GiveUp | Step::DisableNow => None,
+            Step::Succeed | Step::GiveUp | Step::Disable => None,
         };
         let entry = Attempted {
-            id: Uuid::now_v7(),
+            id: AttemptId(Uuid::now_v7()),
             event_id: prepared.event_id.clone(),
             event_type: prepared.event_type.clone(),
             company_id: prepared.company_id.clone(),
@@ -356,7 +357,7 @@ impl Dispatcher {
             phases: answer.phases,
             response_headers: answer.headers,
             response_body: answer.body,
-            consequence: consequence(step, Timestamp::now()),
+            step: step.map(|delay| Timestamp::now().saturating_add(delay).unwrap_or(Timestamp::MAX)),
             first_attempt_at: position.first_attempt_at,
         };
         Made { entry, again, is_again_safe: OnceCell::new() }
@@ -372,7 +373,7 @@ impl Dispatcher {
         let host = Some(&*target.host).filter(|host| !host.is_empty());
         let about = posthorn_trace::Attempt {
             event: prepared.event,
-            event_id: &prepared.event_id,
+            event_id: prepared.event_id.as_str(),
             webhook_id: target.id,
             number: attempt,
             host,
@@ -446,15 +447,6 @@ fn position(headers: &DeliveryHeaders, epoch: u32, now: Timestamp) -> Position {
             Position { attempt: attempt.max(1), first_attempt_at }
         }
         _ => Position { attempt: 1, first_attempt_at: now },
-    }
-}
-
-fn consequence(step: Step, now: Timestamp) -> Consequence {
-    match step {
-        Step::Succeed => Consequence::Succeed,
-        Step::RetryIn(delay) => Consequence::Retry(now.saturating_add(delay).unwrap_or(Timestamp::MAX)),
-        Step::GiveUp => Consequence::GiveUp,
-        Step::DisableNow => Consequence::DisableNow,
     }
 }
 

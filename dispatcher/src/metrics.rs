@@ -11,7 +11,7 @@ use posthorn_attempt::Answer;
 use posthorn_domain::{
     breaker::State,
     outcome::{Outcome, UnreachableClass},
-    retry::Step,
+    step::Step,
 };
 
 /// Looked up once: to find a metric by its name costs more than to count.
@@ -216,11 +216,11 @@ pub(crate) fn sent(answer: &Answer) {
 }
 
 /// What follows from an attempt; `published_at` is when its event was.
-pub(crate) fn step_taken(step: Step, published_at: Option<Timestamp>) {
+pub(crate) fn step_taken(step: Step<Duration>, published_at: Option<Timestamp>) {
     match step {
-        Step::RetryIn(_) => {}
+        Step::Retry(_) => {}
         Step::GiveUp => METRICS.deliveries.exhausted.increment(1),
-        Step::DisableNow => METRICS.deliveries.gone.increment(1),
+        Step::Disable => METRICS.deliveries.gone.increment(1),
         Step::Succeed => {
             METRICS.deliveries.accepted.increment(1);
             if let Some(published_at) = published_at {

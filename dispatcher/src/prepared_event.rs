@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use posthorn_domain::{
     event::{ContentDigest, Event, Rejection},
-    id::EventRef,
+    id::{EventId, EventRef},
 };
 
 /// An event, with the body that all its webhooks receive.
@@ -12,7 +12,7 @@ pub(crate) struct PreparedEvent {
     pub(crate) event: EventRef,
     /// Tells it from other content that came with the same id.
     pub(crate) digest: ContentDigest,
-    pub(crate) event_id: String,
+    pub(crate) event_id: EventId,
     pub(crate) event_type: String,
     pub(crate) company_id: String,
     /// The producer's original bytes.

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use posthorn_broker::{BrokerError, ConsumerChannel, Received, Session};
-use posthorn_domain::event::Rejection;
+use posthorn_domain::event::{Field, Rejection};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -57,7 +57,7 @@ impl Pipeline {
         let Received { message, receipt } = received;
         let Some(id) = message.webhook_id() else {
             let reason = "is not the id of the webhook that a delivery is for".to_owned();
-            return self.reject(message, Rejection { field: "routing_key", reason }, receipt).await;
+            return self.reject(message, Rejection { field: Field::RoutingKey, reason }, receipt).await;
         };
         let received_at = message.headers.received_at.unwrap_or_else(Timestamp::now);
         let prepared = match PreparedEvent::read(message.body.clone(), received_at) {

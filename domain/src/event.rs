@@ -17,8 +17,9 @@ use serde::{Deserialize, de::IgnoredAny};
 use uuid::Uuid;
 
 use crate::{
-    id::{EventRef, WebhookId, digest},
+    id::{EventId, EventRef, WebhookId, digest},
     moment::Moment,
+    words::words,
 };
 
 mod structure;
@@ -30,7 +31,7 @@ pub const LONGEST_ID: usize = 255;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// Unique within its company.
-    pub id: String,
+    pub id: EventId,
     /// Such as `todo.created`.
     pub event_type: String,
     /// Whose event it is.
@@ -64,17 +65,44 @@ struct Subject {
     id: WebhookId,
 }
 
+words! {
+    /// What is at fault in a message that was rejected.
+    Field, "a field of a message":
+    /// The whole message.
+    Message = "message",
+    /// The event's id.
+    Id = "id",
+    /// Its type.
+    Type = "type",
+    /// Its company.
+    CompanyId = "company_id",
+    /// Its project.
+    ProjectId = "project_id",
+    /// When it happened.
+    OccurredAt = "occurred_at",
+    /// Its data, which is missing, or costs too much to match.
+    Data = "data",
+    /// Its data, written as JSON.
+    Json = "json",
+    /// Its data, written as a `google.protobuf.Struct`.
+    Struct = "struct",
+    /// The AMQP routing key of a delivery.
+    RoutingKey = "routing_key",
+    /// A batch of the journal.
+    Journal = "journal",
+}
+
 /// Why a message is not an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct Rejection {
-    /// The field at fault, or `message` for the whole.
-    pub field: &'static str,
+    /// The field at fault.
+    pub field: Field,
     /// What is wrong and what would be right.
     pub reason: String,
 }
 
-fn refuse<T>(field: &'static str, reason: impl Into<String>) -> Result<T, Rejection> {
+fn refuse<T>(field: Field, reason: impl Into<String>) -> Result<T, Rejection> {
     Err(Rejection { field, reason: reason.into() })
 }
 
@@ -85,23 +113,23 @@ impl Event {
     /// The first thing that is wrong with it.
     pub fn decode(message: &Bytes, most_bytes: usize) -> Result<Self, Rejection> {
         if message.len() > most_bytes {
-            return refuse("message", format!("is {} bytes, more than {most_bytes}", message.len()));
+            return refuse(Field::Message, format!("is {} bytes, more than {most_bytes}", message.len()));
         }
         let wire = match v1::Event::decode(message.clone()) {
             Ok(wire) => wire,
-            Err(error) => return refuse("message", format!("is not a posthorn.v1.Event: {error}")),
+            Err(error) => return refuse(Field::Message, format!("is not a posthorn.v1.Event: {error}")),
         };
         check_id(&wire.id)?;
         check_type(&wire.r#type)?;
-        check_name("company_id", &wire.company_id)?;
-        check_name("project_id", &wire.project_id)?;
+        check_name(Field::CompanyId, &wire.company_id)?;
+        check_name(Field::ProjectId, &wire.project_id)?;
         let occurred_at = wire.occurred_at.map(read_time).transpose()?;
         let Some(data) = wire.data else {
-            return refuse("data", NO_DATA);
+            return refuse(Field::Data, NO_DATA);
         };
         check_data(&data)?;
         Ok(Self {
-            id: wire.id,
+            id: EventId(wire.id),
             event_type: wire.r#type,
             company_id: wire.company_id,
             project_id: wire.project_id,
@@ -112,7 +140,7 @@ impl Event {
 
     /// What names it among the events of all companies.
     pub fn event_ref(&self) -> EventRef {
-        EventRef::new(&self.company_id, &self.id)
+        EventRef::new(&self.company_id, self.id.as_str())
     }
 
     /// What tells its content from another that came with the same id. The time of arrival, which
@@ -137,13 +165,13 @@ impl Event {
     pub fn problems(wire: &v1::Event) -> Vec<Rejection> {
         let data = match &wire.data {
             Some(data) => check_data(data),
-            None => refuse("data", NO_DATA),
+            None => refuse(Field::Data, NO_DATA),
         };
         let checks = [
             check_id(&wire.id),
             check_type(&wire.r#type),
-            check_name("company_id", &wire.company_id),
-            check_name("project_id", &wire.project_id),
+            check_name(Field::CompanyId, &wire.company_id),
+            check_name(Field::ProjectId, &wire.project_id),
             wire.occurred_at.map_or(Ok(()), |time| read_time(time).map(|_| ())),
             data,
         ];
@@ -200,30 +228,30 @@ const NO_DATA: &str = "is missing: set `json` to a JSON object, {} if there is n
 
 fn check_id(id: &str) -> Result<(), Rejection> {
     if id.is_empty() {
-        return refuse("id", "is empty: every event needs an id that is unique within its company");
+        return refuse(Field::Id, "is empty: every event needs an id that is unique within its company");
     }
     if id.len() > LONGEST_ID {
-        return refuse("id", format!("is {} bytes, more than {LONGEST_ID}", id.len()));
+        return refuse(Field::Id, format!("is {} bytes, more than {LONGEST_ID}", id.len()));
     }
     // Standard Webhooks 1.0.0, "webhook-id": no dot, since it separates the signed parts.
     match id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'.') {
         true => Ok(()),
-        false => refuse("id", format!("{id:?} may hold only visible ASCII characters, and no dot")),
+        false => refuse(Field::Id, format!("{id:?} may hold only visible ASCII characters, and no dot")),
     }
 }
 
 fn check_type(event_type: &str) -> Result<(), Rejection> {
     match event_type {
-        "" => refuse("type", "is empty: say what happened, such as todo.created"),
+        "" => refuse(Field::Type, "is empty: say what happened, such as todo.created"),
         good if is_event_type(good) => Ok(()),
         bad => refuse(
-            "type",
+            Field::Type,
             format!("{bad:?} is not dot-separated parts of [A-Za-z0-9_], such as todo.created"),
         ),
     }
 }
 
-fn check_name(field: &'static str, name: &str) -> Result<(), Rejection> {
+fn check_name(field: Field, name: &str) -> Result<(), Rejection> {
     if name.len() > LONGEST_ID {
         return refuse(field, format!("is {} bytes, more than {LONGEST_ID}", name.len()));
     }
@@ -236,7 +264,7 @@ fn check_name(field: &'static str, name: &str) -> Result<(), Rejection> {
 /// google.protobuf.Timestamp: from year 1 to year 9999, nanoseconds count forward.
 fn read_time(time: prost_types::Timestamp) -> Result<Moment, Rejection> {
     let no_time = |_| Rejection {
-        field: "occurred_at",
+        field: Field::OccurredAt,
         reason: format!("{} s and {} ns is not a time", time.seconds, time.nanos),
     };
     Moment::new(time.seconds, time.nanos).map_err(no_time)
@@ -247,14 +275,14 @@ fn check_data(data: &Data) -> Result<(), Rejection> {
         Data::Struct(object) => structure::check(object),
         Data::Json(json) => {
             if json.trim_ascii_start().first() != Some(&b'{') {
-                return refuse("json", "is not a JSON object");
+                return refuse(Field::Json, "is not a JSON object");
             }
             let Ok(text) = std::str::from_utf8(json) else {
-                return refuse("json", "is not UTF-8");
+                return refuse(Field::Json, "is not UTF-8");
             };
             match serde_json::from_str::<IgnoredAny>(text) {
                 Ok(_) => Ok(()),
-                Err(error) => refuse("json", format!("is not a JSON object: {error}")),
+                Err(error) => refuse(Field::Json, format!("is not a JSON object: {error}")),
             }
         }
     }
@@ -282,7 +310,7 @@ impl posthorn_matching::Event for ReceivedEvent<'_> {
     /// As [`Event::body`] writes it, without writing it.
     fn read_body<'e>(&'e self, reader: &mut BodyReader<'_, 'e>) {
         let event = self.event;
-        reader.text("id", || (&event.id).into());
+        reader.text("id", || event.id.as_str().into());
         reader.text("type", || (&event.event_type).into());
         reader.text("timestamp", || event.time(self.received_at).into());
         reader.text("company_id", || (&event.company_id).into());

@@ -9,9 +9,10 @@ use prost::Message;
 use uuid::Uuid;
 
 use crate::{
-    event::ContentDigest,
-    id::{EventRef, WebhookId},
+    event::{ContentDigest, Field},
+    id::{AttemptId, EventId, EventRef, WebhookId},
     outcome::{Outcome, Phases},
+    step::Step,
     time,
 };
 
@@ -49,7 +50,7 @@ pub struct Rejected {
     /// When the router refused it.
     pub rejected_at: Timestamp,
     /// The field at fault.
-    pub field: String,
+    pub field: Field,
     /// What is wrong with it.
     pub reason: String,
     /// The AMQP routing key it came with.
@@ -66,9 +67,9 @@ pub struct Rejected {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempted {
     /// Given by the dispatcher: a redelivered batch changes nothing.
-    pub id: Uuid,
+    pub id: AttemptId,
     /// The event's id.
-    pub event_id: String,
+    pub event_id: EventId,
     /// Its type.
     pub event_type: String,
     /// Its company.
@@ -96,29 +97,16 @@ pub struct Attempted {
     /// The beginning of the answer, as text; empty if there was none.
     pub response_body: String,
     /// What follows.
-    pub consequence: Consequence,
+    pub step: Step<Timestamp>,
     /// When the delivery's first attempt of this epoch began.
     pub first_attempt_at: Timestamp,
-}
-
-/// What follows an attempt: a [`Step`](crate::retry::Step) at a point in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consequence {
-    /// The delivery is done.
-    Succeed,
-    /// Another attempt is due then.
-    Retry(Timestamp),
-    /// The delivery has failed; the webhook's policy decides whether the webhook is disabled.
-    GiveUp,
-    /// The webhook is disabled.
-    DisableNow,
 }
 
 /// A delivery's webhook is gone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dropped {
     /// The event's id.
-    pub event_id: String,
+    pub event_id: EventId,
     /// Its company.
     pub company_id: String,
     /// The webhook that was.
@@ -137,14 +125,14 @@ pub struct BadBatch(String);
 impl Attempted {
     /// The event.
     pub fn event_ref(&self) -> EventRef {
-        EventRef::new(&self.company_id, &self.event_id)
+        EventRef::new(&self.company_id, self.event_id.as_str())
     }
 }
 
 impl Dropped {
     /// The event.
     pub fn event_ref(&self) -> EventRef {
-        EventRef::new(&self.company_id, &self.event_id)
+        EventRef::new(&self.company_id, self.event_id.as_str())
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod breaker;
+pub mod delivery;
 pub mod delivery_batch;
 pub mod event;
 pub mod health;
@@ -15,12 +16,15 @@ pub mod moment;
 pub mod notification;
 pub mod outage;
 pub mod outcome;
+pub mod rejected;
+pub mod replay;
 pub mod retry;
 pub mod retry_after;
 pub mod schema;
 pub mod signature;
 pub mod statistics;
 pub mod status;
+pub mod step;
 pub mod tenant;
 mod time;
 pub mod token;
@@ -28,5 +32,6 @@ pub mod trace_context;
 pub mod verdict;
 pub mod webhook;
 pub mod webhook_index;
+pub mod words;
 
 pub use posthorn_proto::error_chain;

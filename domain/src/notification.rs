@@ -1,7 +1,5 @@
 //! Notifications: what people are told of a webhook, as one of Posthorn's own events and by mail.
 
-use std::{fmt, str::FromStr};
-
 use jiff::Timestamp;
 use posthorn_matching::rule::Rule;
 use posthorn_proto::v1::{self, event::Data};
@@ -10,9 +8,11 @@ use url::Url;
 
 use crate::{
     event::rfc3339_millis,
-    id::{EventRef, WebhookId},
+    id::{EventId, EventRef, WebhookId},
+    outcome::{OutcomeKind, UnreachableClass},
     time,
-    webhook::{DisabledReason, words},
+    webhook::DisabledReason,
+    words::words,
 };
 
 mod mail;
@@ -60,18 +60,18 @@ pub struct Notification {
 /// The outcome of an attempt, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastOutcome {
-    /// Such as `refused`.
-    pub outcome: String,
+    /// What it came to.
+    pub outcome: OutcomeKind,
     /// The HTTP status, if there was one.
     pub status: Option<u16>,
     /// Why there was no answer.
-    pub unreachable_class: Option<String>,
+    pub unreachable_class: Option<UnreachableClass>,
     /// The same in words.
     pub error: Option<String>,
     /// The event: its `webhook-id`.
     pub event_ref: EventRef,
     /// Its producer's id.
-    pub event_id: String,
+    pub event_id: EventId,
     /// Which attempt it was.
     pub attempt: u32,
     /// The beginning of the answer.
@@ -99,9 +99,9 @@ struct Subject<'n> {
 
 impl Notification {
     /// The id of its event: always the same, however often it is published.
-    pub fn event_id(&self) -> String {
+    pub fn event_id(&self) -> EventId {
         let Self { kind, webhook_id, sequence, .. } = self;
-        format!("webhook_{kind}_{webhook_id}_{sequence}")
+        EventId(format!("webhook_{kind}_{webhook_id}_{sequence}"))
     }
 
     /// Its event. It belongs to a company if the webhook does.
@@ -116,7 +116,7 @@ impl Notification {
         };
         let json = serde_json::to_vec(&body).expect("texts and numbers always serialize into memory");
         v1::Event {
-            id: self.event_id(),
+            id: self.event_id().0,
             r#type: format!("webhook.{}", self.kind),
             company_id: only_company(&self.rules).unwrap_or_default().to_owned(),
             project_id: String::new(),
@@ -150,14 +150,16 @@ pub fn only_company(rules: &[Rule]) -> Option<&str> {
 impl LastOutcome {
     /// What came of the attempt, in words.
     pub fn described(&self) -> String {
-        let what = match (self.outcome.as_str(), self.status) {
-            ("gone", _) => "the receiver answered 410, it wants no more".to_owned(),
-            (_, Some(status)) => format!("the receiver answered {status}"),
-            ("interrupted", _) => "the attempt was cut off again and again".to_owned(),
-            _ => match &self.error {
-                Some(error) => format!("there was no answer: {error}"),
-                None => "there was no answer".to_owned(),
-            },
+        let what = match (self.outcome, self.status, &self.error) {
+            (OutcomeKind::Gone, _, _) => "the receiver answered 410, it wants no more".to_owned(),
+            (OutcomeKind::Interrupted, _, _) => "the attempt was cut off again and again".to_owned(),
+            (OutcomeKind::Accepted | OutcomeKind::Refused, Some(status), _) => {
+                format!("the receiver answered {status}")
+            }
+            (OutcomeKind::Unreachable, _, Some(error)) => format!("there was no answer: {error}"),
+            (OutcomeKind::Accepted | OutcomeKind::Refused | OutcomeKind::Unreachable, _, _) => {
+                "there was no answer".to_owned()
+            }
         };
         format!("{what} (attempt {} of the event {})", self.attempt, self.event_id)
     }

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use crate::retry_after;
+use crate::{retry_after, words::words};
 
 /// What one HTTP request for a delivery came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,24 +45,59 @@ pub struct Phases {
     pub first_byte: Duration,
 }
 
-/// Why there was no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UnreachableClass {
+words! {
+    /// An [`Outcome`] in one word.
+    OutcomeKind, "an outcome":
+    /// The status was 2xx.
+    Accepted = "accepted",
+    /// Any other status.
+    Refused = "refused",
+    /// 410: the receiver wants no more.
+    Gone = "gone",
+    /// There was no answer.
+    Unreachable = "unreachable",
+    /// The delivery came back so often that making the attempt seems to be what fails.
+    Interrupted = "interrupted",
+}
+
+words! {
+    /// Why there was no answer.
+    UnreachableClass, "a class of unreachable":
     /// The host's name has no address.
-    Dns,
+    Dns = "dns",
     /// No connection.
-    Connect,
+    Connect = "connect",
     /// The TLS handshake failed.
-    Tls,
+    Tls = "tls",
     /// The deadline passed.
-    Timeout,
+    Timeout = "timeout",
     /// The connection broke before the answer.
-    Reset,
+    Reset = "reset",
     /// Policy forbids the address.
-    Blocked,
+    Blocked = "blocked",
     /// What came back is not HTTP.
-    InvalidReply,
+    InvalidReply = "invalid_reply",
+}
+
+/// An outcome in its parts, as messages and tables have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeParts {
+    /// What it is.
+    pub kind: OutcomeKind,
+    /// The HTTP status, of one that was answered.
+    pub status: Option<u16>,
+    /// Why there was no answer, of one that was not.
+    pub class: Option<UnreachableClass>,
+    /// The same in words.
+    pub error: Option<String>,
+}
+
+/// The parts of an outcome do not fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the outcome is `{kind}`, and its {missing} is missing")]
+pub struct BadOutcome {
+    kind: OutcomeKind,
+    missing: &'static str,
 }
 
 impl Outcome {
@@ -80,15 +114,39 @@ impl Outcome {
         }
     }
 
-    /// One word for it.
-    pub fn label(&self) -> &'static str {
+    /// The outcome in one word.
+    pub fn kind(&self) -> OutcomeKind {
         match self {
-            Self::Accepted { .. } => "accepted",
-            Self::Refused { .. } => "refused",
-            Self::Gone => "gone",
-            Self::Unreachable { .. } => "unreachable",
-            Self::Interrupted => "interrupted",
+            Self::Accepted { .. } => OutcomeKind::Accepted,
+            Self::Refused { .. } => OutcomeKind::Refused,
+            Self::Gone => OutcomeKind::Gone,
+            Self::Unreachable { .. } => OutcomeKind::Unreachable,
+            Self::Interrupted => OutcomeKind::Interrupted,
         }
+    }
+
+    /// That word.
+    pub fn label(&self) -> &'static str {
+        self.kind().label()
+    }
+
+    /// The outcome of its parts. How long a receiver asked us to wait is not kept.
+    ///
+    /// # Errors
+    /// If one is missing.
+    pub fn of_parts(parts: OutcomeParts) -> Result<Self, BadOutcome> {
+        let OutcomeParts { kind, status, class, error } = parts;
+        let status = status.ok_or(BadOutcome { kind, missing: "status" });
+        Ok(match kind {
+            OutcomeKind::Accepted => Self::Accepted { status: status? },
+            OutcomeKind::Refused => Self::Refused { status: status?, retry_after: None },
+            OutcomeKind::Gone => Self::Gone,
+            OutcomeKind::Interrupted => Self::Interrupted,
+            OutcomeKind::Unreachable => Self::Unreachable {
+                class: class.ok_or(BadOutcome { kind, missing: "class" })?,
+                error: error.unwrap_or_default(),
+            },
+        })
     }
 
     /// Why there was no answer, if there was none: the class and the words.
@@ -116,30 +174,6 @@ impl Outcome {
     }
 }
 
-impl UnreachableClass {
-    /// Every class, in order.
-    pub const ALL: [Self; 7] =
-        [Self::Dns, Self::Connect, Self::Tls, Self::Timeout, Self::Reset, Self::Blocked, Self::InvalidReply];
-
-    /// One word for it.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Timeout => "timeout",
-            Self::Reset => "reset",
-            Self::Blocked => "blocked",
-            Self::InvalidReply => "invalid_reply",
-        }
-    }
-
-    /// The class with this label.
-    pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|class| class.label() == label)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +184,28 @@ mod tests {
         assert!(Outcome::moved(308, &headers).is_some_and(|words| words.contains("https://example.com/new")));
         assert_eq!(Outcome::moved(201, &headers), None);
         assert_eq!(Outcome::moved(308, &[]), None);
+    }
+
+    #[test]
+    fn the_parts_of_an_outcome_make_it_again() {
+        let timeout = UnreachableClass::Timeout;
+        for outcome in [
+            Outcome::Accepted { status: 204 },
+            Outcome::Refused { status: 503, retry_after: None },
+            Outcome::Gone,
+            Outcome::Unreachable { class: timeout, error: "no answer within 15 s".to_owned() },
+            Outcome::Interrupted,
+        ] {
+            let (class, error) =
+                outcome.unreachable().map(|(class, error)| (class, error.to_owned())).unzip();
+            let parts = OutcomeParts { kind: outcome.kind(), status: outcome.status(), class, error };
+            assert_eq!(Outcome::of_parts(parts), Ok(outcome));
+        }
+        let parts = OutcomeParts { kind: OutcomeKind::Unreachable, status: None, class: None, error: None };
+        assert_eq!(
+            Outcome::of_parts(parts).unwrap_err().to_string(),
+            "the outcome is `unreachable`, and its class is missing"
+        );
     }
 
     #[test]

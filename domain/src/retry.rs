@@ -6,26 +6,12 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::outcome::Outcome;
+use crate::{outcome::Outcome, step::Step};
 
 /// The retry schedule: how long to wait before each retry. Its length is the number of retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
     delays: Vec<Duration>,
-}
-
-/// What follows an outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// The delivery is done.
-    Succeed,
-    /// Another attempt after this delay.
-    RetryIn(Duration),
-    /// The last retry has failed: the delivery has failed, and the webhook's policy decides whether
-    /// the webhook is disabled.
-    GiveUp,
-    /// The receiver wants no more: the webhook is disabled at once.
-    DisableNow,
 }
 
 /// A text that is no retry schedule.
@@ -44,17 +30,17 @@ const JITTER_TENTHS: [u32; 3] = [9, 10, 11];
 
 /// Decides what becomes of a delivery after attempt number `attempt`, counted from 1. `chance` is
 /// uniform in 0..1 and picks among the variants of a delay.
-pub fn next_step(outcome: &Outcome, attempt: u32, policy: &RetryPolicy, chance: f64) -> Step {
+pub fn next_step(outcome: &Outcome, attempt: u32, policy: &RetryPolicy, chance: f64) -> Step<Duration> {
     let asked = match outcome {
         Outcome::Accepted { .. } => return Step::Succeed,
-        Outcome::Gone => return Step::DisableNow,
+        Outcome::Gone => return Step::Disable,
         Outcome::Refused { retry_after, .. } => retry_after.unwrap_or_default(),
         Outcome::Unreachable { .. } | Outcome::Interrupted => Duration::ZERO,
     };
     match policy.delay_after(attempt, chance) {
         None => Step::GiveUp,
-        Some(planned) if planned >= asked => Step::RetryIn(planned),
-        Some(_) => Step::RetryIn(policy.first_of_at_least(asked)),
+        Some(planned) if planned >= asked => Step::Retry(planned),
+        Some(_) => Step::Retry(policy.first_of_at_least(asked)),
     }
 }
 
@@ -148,8 +134,8 @@ mod tests {
         Outcome::Refused { status: 503, retry_after: asking.map(Duration::from_secs) }
     }
 
-    const fn retry_in(millis: u64) -> Step {
-        Step::RetryIn(Duration::from_millis(millis))
+    const fn retry_in(millis: u64) -> Step<Duration> {
+        Step::Retry(Duration::from_millis(millis))
     }
 
     #[test]
@@ -165,7 +151,7 @@ mod tests {
         assert_eq!(step(timeout, 3), retry_in(1_800_000));
         assert_eq!(step(Outcome::Interrupted, 4), Step::GiveUp);
         assert_eq!(step(Outcome::Accepted { status: 204 }, 4), Step::Succeed);
-        assert_eq!(step(Outcome::Gone, 1), Step::DisableNow);
+        assert_eq!(step(Outcome::Gone, 1), Step::Disable);
     }
 
     #[test]
@@ -199,7 +185,7 @@ mod tests {
             let planned = delays.get((attempt as usize).wrapping_sub(1)).copied();
             let policy = RetryPolicy::new(delays.into_iter().map(Duration::from_millis).collect()).unwrap();
             match next_step(&refused(asked), attempt, &policy, chance) {
-                Step::RetryIn(delay) => {
+                Step::Retry(delay) => {
                     prop_assert!(policy.queue_delays().contains(&delay));
                     let asked = Duration::from_secs(asked.unwrap_or(0));
                     prop_assert!(delay >= asked.min(Duration::from_millis(longest * 11 / 10)));

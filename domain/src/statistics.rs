@@ -6,10 +6,7 @@
 
 use std::{ops::AddAssign, time::Duration};
 
-use crate::{
-    journal::{Attempted, Consequence},
-    outcome::Outcome,
-};
+use crate::{journal::Attempted, outcome::Outcome, step::Step};
 
 /// How many counts a histogram has.
 pub const BUCKETS: usize = 31;
@@ -54,9 +51,9 @@ impl Tally {
         if is_answered {
             self.latency.add(attempted.duration);
         }
-        match attempted.consequence {
-            Consequence::GiveUp | Consequence::DisableNow => self.failed += 1,
-            Consequence::Succeed | Consequence::Retry(_) => {}
+        match attempted.step {
+            Step::GiveUp | Step::Disable => self.failed += 1,
+            Step::Succeed | Step::Retry(_) => {}
         }
     }
 

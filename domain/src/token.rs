@@ -1,9 +1,10 @@
 //! Tokens of the management API: what they are made of and what they allow.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::words::words;
 
 const PREFIX: &str = "pht_";
 
@@ -46,48 +47,17 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What a token allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
+words! {
+    /// What a token allows.
+    Scope, "a scope":
     /// To look at webhooks, events and deliveries.
-    Read,
+    Read = "read",
     /// To change webhooks, redeliver and replay.
-    Write,
+    Write = "write",
     /// To publish events.
-    Publish,
+    Publish = "publish",
     /// To manage tokens and read the audit log.
-    Admin,
-}
-
-impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Publish, Self::Admin];
-
-    /// One word for it.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Publish => "publish",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.label())
-    }
-}
-
-impl FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|scope| scope.label() == text);
-        found.ok_or_else(|| format!("`{text}` is not a scope: use read, write, publish or admin"))
-    }
+    Admin = "admin",
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::webhook::State;
+use crate::{step::StepKind, webhook::State};
 
 /// What became of an event for a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -30,24 +30,24 @@ pub enum Verdict {
 
 /// What is known of an event and a webhook.
 #[derive(Debug, Clone, Copy)]
-pub struct Facts<'a> {
+pub struct Facts {
     /// The webhook's state when the event came; `None` if it was not there.
     pub state_then: Option<State>,
     /// Whether one of its rules matches.
     pub is_matched: bool,
     /// Whether the event was routed to it.
     pub is_routed: bool,
-    /// The step of the delivery's latest attempt, as the database writes it.
-    pub last_step: Option<&'a str>,
+    /// The step of the delivery's latest attempt.
+    pub last_step: Option<StepKind>,
 }
 
 impl Verdict {
     /// What the facts say. What has happened counts more than what should have.
-    pub fn of(facts: Facts<'_>) -> Self {
+    pub fn of(facts: Facts) -> Self {
         match (facts.last_step, facts.is_routed, facts.state_then) {
-            (Some("succeed"), _, _) => Self::Succeeded,
-            (Some("retry"), _, _) => Self::Retrying,
-            (Some(_), _, _) => Self::Failed,
+            (Some(StepKind::Succeed), _, _) => Self::Succeeded,
+            (Some(StepKind::Retry), _, _) => Self::Retrying,
+            (Some(StepKind::GiveUp | StepKind::Disable), _, _) => Self::Failed,
             (None, true, _) => Self::Waiting,
             (None, false, None | Some(State::Deleted)) => Self::DidNotExist,
             (None, false, _) if !facts.is_matched => Self::NotMatched,
@@ -84,8 +84,8 @@ mod tests {
         let facts =
             Facts { state_then: Some(State::Enabled), is_matched: true, is_routed: true, last_step: None };
         assert_eq!(Verdict::of(facts), Verdict::Waiting);
-        assert_eq!(Verdict::of(Facts { last_step: Some("succeed"), ..facts }), Verdict::Succeeded);
-        assert_eq!(Verdict::of(Facts { last_step: Some("disable"), ..facts }), Verdict::Failed);
+        assert_eq!(Verdict::of(Facts { last_step: Some(StepKind::Succeed), ..facts }), Verdict::Succeeded);
+        assert_eq!(Verdict::of(Facts { last_step: Some(StepKind::Disable), ..facts }), Verdict::Failed);
         let facts = Facts { is_routed: false, ..facts };
         assert_eq!(Verdict::of(facts), Verdict::NotInForce);
         assert_eq!(Verdict::of(Facts { is_matched: false, ..facts }), Verdict::NotMatched);

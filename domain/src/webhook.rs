@@ -1,15 +1,15 @@
 //! Webhooks: a URL that wants some events, its limits and its state.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use posthorn_matching::rule::Rule;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     id::WebhookId,
     keyring::{Sealed, SealedHeaders},
     tenant::Tenant,
+    words::words,
 };
 
 pub mod owner;
@@ -51,34 +51,6 @@ pub struct LiveSecret {
     /// Until when it signs; `None` for the current one.
     pub expires_at: Option<Timestamp>,
 }
-
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident, $what:literal: $($(#[$doc:meta])* $variant:ident = $word:literal),+) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$doc])* $variant),+ }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$variant => $word),+ })
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text {
-                    $($word => Ok(Self::$variant),)+
-                    other => Err(format!("`{other}` is not {}: use {}", $what, [$($word),+].join(" or "))),
-                }
-            }
-        }
-    };
-}
-
-pub(crate) use words;
 
 words! {
     /// Whether a webhook gets deliveries.
@@ -164,9 +136,5 @@ mod tests {
     fn words_read_back() {
         assert_eq!("paused".parse(), Ok(State::Paused));
         assert_eq!(DisablePolicy::Failing.to_string(), "failing");
-        assert_eq!(
-            "never".parse::<DisablePolicy>().unwrap_err(),
-            "`never` is not a disable policy: use exhausted or failing"
-        );
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use posthorn_broker::{BrokerError, Receipt, Received, Session, Source};
 use posthorn_domain::{
     error_chain::error_chain,
-    event::Rejection,
+    event::{Field, Rejection},
     journal::{Entry, Rejected, decode, encode},
     status::Status,
 };
@@ -108,7 +108,7 @@ impl Gathered {
                     "a journal batch cannot be read, it is kept with the rejected events: {error}"
                 );
                 self.entries.push(
-                    received.message.rejected(Rejection { field: "journal", reason: error.to_string() }),
+                    received.message.rejected(Rejection { field: Field::Journal, reason: error.to_string() }),
                 );
             }
         }
@@ -179,7 +179,7 @@ fn refused(entry: &Entry, error: &StoreError) -> Entry {
     Entry::Rejected(Rejected {
         id: Uuid::now_v7(),
         rejected_at: Timestamp::now(),
-        field: "journal".to_owned(),
+        field: Field::Journal,
         reason: error_chain(error),
         routing_key: String::new(),
         message_id: String::new(),

@@ -71,13 +71,13 @@ impl Mailer {
                 }
                 Sent::Never(reason) => {
                     metrics::mailed("refused");
-                    tracing::error!(event.id = due.mail.event_id, "a mail can never be sent: {reason}");
+                    tracing::error!(event.id = %due.mail.event_id, "a mail can never be sent: {reason}");
                     store.mail_sent(due.number).await
                 }
                 Sent::NotNow(reason) => {
                     metrics::mailed("failed");
                     tracing::warn!(
-                        event.id = due.mail.event_id,
+                        event.id = %due.mail.event_id,
                         "cannot send a mail ({reason}), trying again"
                     );
                     Ok(())

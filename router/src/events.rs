@@ -8,7 +8,7 @@ use posthorn_broker::{
 };
 use posthorn_domain::{
     delivery_batch::{self, BatchedEvent},
-    event::{Event, Rejection},
+    event::{Event, Field, Rejection},
     id::WebhookId,
     journal::{Entry, Routed},
     trace_context::TraceContext,
@@ -154,7 +154,7 @@ fn judge(message: &Message, most_bytes: usize) -> Result<Event, Rejection> {
     if is_reserved(&event.event_type) && !message.is_own() {
         let reason =
             format!("{:?} begins with {RESERVED:?}: such events are Posthorn's own", event.event_type);
-        return Err(Rejection { field: "type", reason });
+        return Err(Rejection { field: Field::Type, reason });
     }
     Ok(event)
 }
@@ -167,7 +167,7 @@ fn wanting(
     most_steps: u64,
 ) -> Result<Vec<WebhookId>, Rejection> {
     let found = directory.wanting(event, received_at, most_steps);
-    found.map_err(|costly| Rejection { field: "data", reason: costly.to_string() })
+    found.map_err(|costly| Rejection { field: Field::Data, reason: costly.to_string() })
 }
 
 fn reject(rejection: Rejection, message: Message) -> Entry {

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use metrics::{
     Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use posthorn_domain::{delivery_batch::BatchedEvent, webhook::State};
+use posthorn_domain::{delivery_batch::BatchedEvent, event::Field, webhook::State};
 
 /// Looked up once: to find a metric by its name costs more than to count.
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::register);
@@ -76,8 +76,8 @@ pub(crate) fn batch_sent(batch: &[BatchedEvent]) {
     METRICS.batch_deliveries.record(deliveries as f64);
 }
 
-pub(crate) fn event_rejected(field: &'static str) {
-    counter!("posthorn_events_rejected_total", "field" => field).increment(1);
+pub(crate) fn event_rejected(field: Field) {
+    counter!("posthorn_events_rejected_total", "field" => field.label()).increment(1);
 }
 
 pub(crate) fn orphan_adopted() {

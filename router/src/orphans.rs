@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use posthorn_broker::{BrokerError, Journal, Message, Publisher, Received, Session};
 use posthorn_domain::{
     error_chain::error_chain,
-    event::{Event, Rejection},
+    event::{Event, Field, Rejection},
     id::WebhookId,
     journal::{Dropped, Entry},
 };
@@ -121,5 +121,5 @@ fn dropped(webhook_id: WebhookId, event: Event) -> Entry {
 /// Somebody else has published to our exchange.
 fn unaddressed(message: Message) -> Entry {
     let reason = "is not the id of the webhook that a delivery is for".to_owned();
-    message.rejected(Rejection { field: "routing_key", reason })
+    message.rejected(Rejection { field: Field::RoutingKey, reason })
 }

@@ -126,7 +126,8 @@ CREATE TABLE webhook_versions (
     reason     text,
     rules      jsonb NOT NULL,
     epoch      integer NOT NULL,
-    PRIMARY KEY (webhook_id, revision)
+    PRIMARY KEY (webhook_id, revision),
+    CONSTRAINT state_is_known CHECK (state IN ('enabled', 'paused', 'disabled', 'deleted'))
 );
 CREATE UNIQUE INDEX one_current_version ON webhook_versions (webhook_id) WHERE until IS NULL;
 -- For the removal of those that are older than the events.

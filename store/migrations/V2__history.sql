@@ -83,15 +83,19 @@ CREATE TABLE attempts (
     -- A list of pairs, as far as they are kept.
     response_headers  jsonb,
     response_body     text,
+    -- What followed; `disable` if the webhook was disabled because of it.
     step              text NOT NULL,
     next_attempt_at   timestamptz,
     PRIMARY KEY (started_on, id),
     CONSTRAINT attempt_counts_from_1 CHECK (attempt >= 1),
     CONSTRAINT outcome_is_known CHECK (outcome IN ('accepted', 'refused', 'gone', 'unreachable', 'interrupted')),
-    CONSTRAINT step_is_known CHECK (step IN ('succeed', 'retry', 'fail', 'disable')),
+    CONSTRAINT step_is_known CHECK (step IN ('succeed', 'retry', 'give_up', 'disable')),
     CONSTRAINT accepted_succeeds CHECK ((outcome = 'accepted') = (step = 'succeed')),
     CONSTRAINT only_a_retry_is_scheduled CHECK ((step = 'retry') = (next_attempt_at IS NOT NULL)),
-    CONSTRAINT unreachable_has_a_class CHECK ((outcome = 'unreachable') = (unreachable_class IS NOT NULL))
+    CONSTRAINT answered_has_a_status CHECK ((outcome IN ('accepted', 'refused', 'gone')) = (status IS NOT NULL)),
+    CONSTRAINT unreachable_has_a_class CHECK ((outcome = 'unreachable') = (unreachable_class IS NOT NULL)),
+    CONSTRAINT unreachable_class_is_known
+        CHECK (unreachable_class IN ('dns', 'connect', 'tls', 'timeout', 'reset', 'blocked', 'invalid_reply'))
 ) PARTITION BY RANGE (started_on);
 -- For a webhook's latest attempts, and for all attempts of a delivery.
 CREATE INDEX attempts_of_webhook ON attempts (webhook_id, started_at);
@@ -117,6 +121,8 @@ CREATE TABLE rejected_events (
     resolution  text,
     resolved_at timestamptz,
     PRIMARY KEY (id, rejected_on),
+    CONSTRAINT field_is_known CHECK (field IN ('message', 'id', 'type', 'company_id', 'project_id', 'occurred_at',
+                                               'data', 'json', 'struct', 'routing_key', 'journal')),
     CONSTRAINT resolution_is_known CHECK (resolution IN ('published', 'discarded')),
     CONSTRAINT resolved_says_when CHECK ((resolution IS NULL) = (resolved_at IS NULL))
 ) PARTITION BY RANGE (rejected_on);

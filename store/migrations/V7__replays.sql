@@ -6,7 +6,7 @@ CREATE TABLE replays (
     until         timestamptz NOT NULL,
     -- A list of event types, with *; null for all.
     event_types   jsonb,
-    which         text NOT NULL,
+    kind          text NOT NULL,
     dry_run       boolean NOT NULL,
     -- The companies that who asked for it sees; null for all.
     companies     text[],
@@ -25,7 +25,7 @@ CREATE TABLE replays (
     -- Which process works on it, and until when nobody else may.
     claimed_by    uuid,
     claimed_until timestamptz NOT NULL DEFAULT '-infinity',
-    CONSTRAINT which_is_known CHECK (which IN ('failed', 'missed', 'all')),
+    CONSTRAINT kind_is_known CHECK (kind IN ('failed', 'missed', 'all')),
     CONSTRAINT state_is_known CHECK (state IN ('running', 'finished', 'canceled', 'stopped')),
     CONSTRAINT ends_after_it_begins CHECK (since < until),
     CONSTRAINT stopped_says_why CHECK ((state = 'stopped') = (error IS NOT NULL)),

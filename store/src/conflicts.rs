@@ -71,7 +71,7 @@ impl Store {
         let company = filter.company.as_ref().or(only.map(|only| &only[0]));
         conditions.scan_if("company_id = {}", company.cloned());
         conditions.filter_if("company_id = ANY({})", filter.companies.clone());
-        self.page(&LISTING, &conditions, limit, read).await
+        self.page(&LISTING, &conditions, limit, |row| Ok(read(row))).await
     }
 
     /// The conflicts of an event, the first first: of its own day, and of other days on which its id came

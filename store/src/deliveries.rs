@@ -5,13 +5,16 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use posthorn_domain::{
     event::ContentDigest,
-    id::{EventRef, WebhookId},
+    id::{AttemptId, EventId, EventRef, WebhookId},
+    outcome::{Outcome, OutcomeKind},
+    step::Step,
 };
 use posthorn_matching::event_type::TypePattern;
 use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
 use crate::{
+    columns,
     conditions::like,
     connect::Store,
     error::StoreError,
@@ -25,7 +28,7 @@ const MOST_ATTEMPTS: i64 = 200;
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
     /// Only those whose latest attempt came to one of these.
-    pub outcomes: Option<Vec<String>>,
+    pub outcomes: Option<Vec<OutcomeKind>>,
     /// Only those whose latest attempt began since then.
     pub since: Option<Timestamp>,
     /// Only those whose latest attempt began before.
@@ -40,11 +43,11 @@ pub struct DeliveryFilter {
 #[derive(Debug, Clone)]
 pub struct AttemptRecord {
     /// Its id.
-    pub id: Uuid,
+    pub id: AttemptId,
     /// The event.
     pub event_ref: EventRef,
     /// Its producer's id.
-    pub event_id: String,
+    pub event_id: EventId,
     /// Which content of it was sent.
     pub digest: ContentDigest,
     /// The event's type.
@@ -67,14 +70,8 @@ pub struct AttemptRecord {
     pub connect_ms: Option<i32>,
     /// From then to the answer's headers.
     pub first_byte_ms: Option<i32>,
-    /// In a word.
-    pub outcome: String,
-    /// The HTTP status.
-    pub status: Option<i16>,
-    /// Why there was no answer.
-    pub unreachable_class: Option<String>,
-    /// The same in words.
-    pub error: Option<String>,
+    /// What it came to.
+    pub outcome: Outcome,
     /// Where it went, if there was no answer.
     pub address: Option<IpAddr>,
     /// The answer's headers, as far as they are kept.
@@ -82,9 +79,7 @@ pub struct AttemptRecord {
     /// The beginning of the answer.
     pub response_body: Option<String>,
     /// What followed.
-    pub step: String,
-    /// When the next one is due.
-    pub next_attempt_at: Option<Timestamp>,
+    pub step: Step<Timestamp>,
 }
 
 const COLUMNS: &str =
@@ -123,12 +118,14 @@ impl Store {
     ) -> Result<Page<AttemptRecord, Uuid>, StoreError> {
         let mut conditions = LISTING.between(filter.since, filter.until, behind);
         conditions.scan_if("webhook_id = {}", Some(webhook.0));
-        let is_accepted = |outcome: &String| outcome == "accepted";
-        if filter.outcomes.as_ref().is_some_and(|outcomes| !outcomes.iter().any(is_accepted)) {
+        if filter.outcomes.as_ref().is_some_and(|outcomes| !outcomes.contains(&OutcomeKind::Accepted)) {
             // An index has only these.
             conditions.scan("outcome <> 'accepted'".to_owned());
         }
-        conditions.filter_if("outcome = ANY({})", filter.outcomes.clone());
+        let outcomes = filter.outcomes.as_ref();
+        let words =
+            outcomes.map(|outcomes| outcomes.iter().map(|outcome| outcome.label()).collect::<Vec<_>>());
+        conditions.filter_if("outcome = ANY({})", words);
         let pattern = filter.event_type.as_ref().map(|pattern| like(pattern.as_str()));
         conditions.filter_if("event_type LIKE {}", pattern);
         conditions.filter_if("company_id = ANY({})", filter.companies.clone());
@@ -152,7 +149,7 @@ impl Store {
         let client = self.client().await?;
         let rows = client.query(&query, &[&event.0, &webhook.0]).await;
         let rows = rows.map_err(StoreError::query("look at the attempts"))?;
-        Ok(rows.iter().rev().map(read).collect())
+        rows.iter().rev().map(read).collect()
     }
 
     /// The latest attempt of each delivery of one of an event's contents.
@@ -170,7 +167,7 @@ impl Store {
         );
         let client = self.client().await?;
         let rows = client.query(&query, &[&event.0, &content.0]).await;
-        Ok(rows.map_err(StoreError::query("look at the attempts"))?.iter().map(read).collect())
+        rows.map_err(StoreError::query("look at the attempts"))?.iter().map(read).collect()
     }
 
     /// Since when the delivery waits that has waited longest, of those that have failed and will be tried
@@ -202,12 +199,14 @@ impl Store {
     }
 }
 
-fn read(row: &Row) -> AttemptRecord {
+fn read(row: &Row) -> Result<AttemptRecord, StoreError> {
     let headers: Option<Json<Vec<(String, String)>>> = row.get("response_headers");
-    AttemptRecord {
-        id: row.get("id"),
+    let id: Uuid = row.get("id");
+    let unreadable = || StoreError::unreadable(format!("attempt {id}"));
+    Ok(AttemptRecord {
+        id: AttemptId(id),
         event_ref: EventRef(row.get("event_ref")),
-        event_id: row.get("event_id"),
+        event_id: EventId(row.get("event_id")),
         digest: ContentDigest(row.get("digest")),
         event_type: row.get("event_type"),
         company_id: row.get("company_id"),
@@ -219,14 +218,10 @@ fn read(row: &Row) -> AttemptRecord {
         dns_ms: row.get("dns_ms"),
         connect_ms: row.get("connect_ms"),
         first_byte_ms: row.get("first_byte_ms"),
-        outcome: row.get("outcome"),
-        status: row.get("status"),
-        unreachable_class: row.get("unreachable_class"),
-        error: row.get("error"),
+        outcome: columns::outcome(row).map_err(unreadable())?,
         address: row.get("address"),
         response_headers: headers.map(|Json(headers)| headers).unwrap_or_default(),
         response_body: row.get("response_body"),
-        step: row.get("step"),
-        next_attempt_at: row.get("next_attempt_at"),
-    }
+        step: columns::step(row).map_err(unreadable())?,
+    })
 }

@@ -1,9 +1,9 @@
 //! Why the database did not do what it was asked.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use deadpool_postgres::{PoolError, TimeoutType};
-use posthorn_domain::id::WebhookId;
+use posthorn_domain::{id::WebhookId, webhook::State};
 use posthorn_timing::within;
 use tokio_postgres::error::SqlState;
 
@@ -56,11 +56,11 @@ pub enum StoreError {
     #[error("cannot bring the database up to date")]
     Migration(#[source] refinery::Error),
     /// A row holds what this version cannot read.
-    #[error("cannot read webhook {id}: {problem}")]
+    #[error("cannot read {what}: {problem}")]
     Unreadable {
-        /// Which webhook.
-        id: WebhookId,
-        /// What is wrong with it.
+        /// What the row is of, such as `webhook whk_…`.
+        what: String,
+        /// What is wrong with it; of a word that is not known, its column and the word.
         problem: String,
     },
     /// There is no such webhook.
@@ -75,7 +75,7 @@ pub enum StoreError {
         /// Which webhook.
         id: WebhookId,
         /// The state it is in.
-        state: String,
+        state: State,
         /// What to do instead.
         advice: &'static str,
     },
@@ -118,6 +118,11 @@ impl StoreError {
             }
             _ => Self::Query { task, source },
         }
+    }
+
+    /// A row of this cannot be read.
+    pub(crate) fn unreadable(what: impl fmt::Display) -> impl FnOnce(String) -> Self {
+        move |problem| Self::Unreadable { what: what.to_string(), problem }
     }
 
     /// Whether the fault lies in the data given (SQLSTATE classes 22 and 23), so that trying again

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use posthorn_domain::{
     event::ContentDigest,
-    id::{EventRef, WebhookId},
+    id::{EventId, EventRef, WebhookId},
 };
 use posthorn_matching::event_type::TypePattern;
 use tokio_postgres::Row;
@@ -45,7 +45,7 @@ pub struct EventRow {
     /// What names it among the events of all companies.
     pub event_ref: EventRef,
     /// Its producer's id.
-    pub id: String,
+    pub id: EventId,
     /// When a router took it.
     pub received_at: Timestamp,
     /// Its type.
@@ -66,7 +66,7 @@ pub struct EventRecord {
     /// What names it among the events of all companies.
     pub event_ref: EventRef,
     /// Its producer's id.
-    pub id: String,
+    pub id: EventId,
     /// What tells its content from others that came with the id.
     pub digest: ContentDigest,
     /// When a router took it.
@@ -115,7 +115,7 @@ impl Store {
             .filter_if("type LIKE {}", filter.event_type.as_ref().map(|pattern| like(pattern.as_str())));
         conditions.filter_if("project_id = {}", filter.project.clone());
         conditions.filter_if("company_id = ANY({})", filter.companies.clone());
-        self.page(&LISTING, &conditions, limit, read_row).await
+        self.page(&LISTING, &conditions, limit, |row| Ok(read_row(row))).await
     }
 
     /// One event, as it was recorded first. One that was published again on another day is there twice:
@@ -133,7 +133,7 @@ impl Store {
             client.query_opt(query, &[&event.0]).await.map_err(StoreError::query("look the event up"))?;
         Ok(row.map(|row| EventRecord {
             event_ref: EventRef(row.get("ref")),
-            id: row.get("id"),
+            id: EventId(row.get("id")),
             digest: ContentDigest(row.get("digest")),
             received_at: row.get("received_at"),
             company_id: row.get("company_id"),
@@ -174,7 +174,7 @@ impl Store {
 fn read_row(row: &Row) -> EventRow {
     EventRow {
         event_ref: EventRef(row.get("ref")),
-        id: row.get("id"),
+        id: EventId(row.get("id")),
         received_at: row.get("received_at"),
         event_type: row.get("type"),
         company_id: row.get("company_id"),

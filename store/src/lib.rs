@@ -7,6 +7,7 @@ mod access;
 mod actor;
 mod audit;
 mod catalogue;
+mod columns;
 mod conditions;
 mod conflicts;
 mod connect;

@@ -1,6 +1,6 @@
 //! Mails that must be sent.
 
-use posthorn_domain::notification::Mail;
+use posthorn_domain::{id::EventId, notification::Mail};
 
 use crate::{connect::Store, error::StoreError};
 
@@ -32,7 +32,7 @@ impl Store {
         Ok(row.map(|row| DueMail {
             number: row.get(0),
             recipient: row.get(1),
-            mail: Mail { event_id: row.get(2), subject: row.get(3), text: row.get(4) },
+            mail: Mail { event_id: EventId(row.get(2)), subject: row.get(3), text: row.get(4) },
         }))
     }
 

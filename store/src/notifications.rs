@@ -6,12 +6,18 @@
 use std::time::Duration;
 
 use posthorn_domain::{
+    error_chain::error_chain,
     id::WebhookId,
     notification::{LastOutcome, Mail, Notification},
 };
 use tokio_postgres::{Row, types::Json};
 
-use crate::{connect::Store, error::StoreError, webhooks::read_rules};
+use crate::{
+    columns::{optional_word, word},
+    connect::Store,
+    error::StoreError,
+    webhooks::read_rules,
+};
 
 /// The most that are taken together.
 const MOST: i64 = 100;
@@ -23,14 +29,15 @@ const TURN: Duration = Duration::from_secs(35);
 pub struct DueNotification {
     /// Its number in the outbox.
     pub number: i64,
-    /// What to tell; `None` if its webhook is gone, or cannot be read.
+    /// What to tell; `None` if its webhook is gone.
     pub notification: Option<Notification>,
     /// Whom to tell by mail.
     pub contact: Option<String>,
 }
 
 impl Store {
-    /// Takes notifications that are due, the oldest first.
+    /// Takes notifications that are due, the oldest first. One that this version cannot read stays, for a
+    /// later one; the log names what it is that cannot be read.
     ///
     /// # Errors
     /// If the database refuses or is gone.
@@ -48,7 +55,8 @@ impl Store {
         let statement = client.prepare_cached(query).await;
         let statement = statement.map_err(StoreError::query("look for notifications"))?;
         let rows = client.query(&statement, &[&MOST, &TURN.as_secs_f64()]).await.map_err(task)?;
-        Ok(rows.iter().map(read).collect())
+        let readable = |row| read(row).map_err(|error| tracing::error!("{}", error_chain(&error))).ok();
+        Ok(rows.iter().filter_map(readable).collect())
     }
 
     /// Deletes notifications whose events the broker has, and leaves mails to be sent: all or nothing.
@@ -73,20 +81,22 @@ impl Store {
     }
 }
 
-fn read(row: &Row) -> DueNotification {
-    DueNotification {
-        number: row.get("number"),
-        notification: notification(row),
+fn read(row: &Row) -> Result<DueNotification, StoreError> {
+    let number = row.get("number");
+    Ok(DueNotification {
+        number,
+        notification: notification(row).map_err(StoreError::unreadable(format!("notification {number}")))?,
         contact: row.get::<_, Option<String>>("contact").filter(|contact| !contact.is_empty()),
-    }
+    })
 }
 
-fn notification(row: &Row) -> Option<Notification> {
+fn notification(row: &Row) -> Result<Option<Notification>, String> {
     // Without a URL there is no webhook any more.
-    let url: String = row.get::<_, Option<String>>("url")?;
-    let outcome: Option<Json<LastOutcome>> = row.try_get("outcome").ok()?;
-    Some(Notification {
-        kind: row.get::<_, &str>("kind").parse().ok()?,
+    let Some(url) = row.get::<_, Option<String>>("url") else { return Ok(None) };
+    let outcome: Option<Json<LastOutcome>> =
+        row.try_get("outcome").map_err(|error| format!("column `outcome`: {}", error_chain(&error)))?;
+    Ok(Some(Notification {
+        kind: word(row, "kind")?,
         happened_at: row.get("happened_at"),
         webhook_id: WebhookId(row.get("webhook_id")),
         sequence: row.get::<_, i64>("sequence").unsigned_abs(),
@@ -95,7 +105,7 @@ fn notification(row: &Row) -> Option<Notification> {
         // Of rules that cannot be read, nobody is the only company.
         rules: read_rules(row).unwrap_or_default(),
         epoch: row.get::<_, i32>("epoch").unsigned_abs(),
-        reason: row.get::<_, Option<&str>>("reason").and_then(|reason| reason.parse().ok()),
+        reason: optional_word(row, "reason")?,
         outcome: outcome.map(|Json(outcome)| outcome),
-    })
+    }))
 }

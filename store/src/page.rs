@@ -76,7 +76,7 @@ impl Store {
         listing: &Listing,
         conditions: &Conditions,
         limit: usize,
-        read: impl Fn(&Row) -> T,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
     ) -> Result<Page<T, Id>, StoreError> {
         let Listing { task, table, columns, time, id, .. } = listing;
         let (scan, filter) = (conditions.scan_sql(), conditions.filter_sql());
@@ -99,6 +99,6 @@ impl Store {
                 last.map(|last| Place { at: last.get(0), id: last.get(1) })
             }
         };
-        Ok(Page { rows: rows.iter().map(read).collect(), next: end })
+        Ok(Page { rows: rows.iter().map(read).collect::<Result<_, _>>()?, next: end })
     }
 }

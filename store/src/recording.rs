@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use deadpool_postgres::Transaction;
 use jiff::{Timestamp, civil::Date};
 use posthorn_domain::{
-    id::{EventRef, WebhookId},
-    journal::{Attempted, Consequence, Dropped, Entry, Rejected, Routed},
+    id::{AttemptId, EventRef, WebhookId},
+    journal::{Attempted, Dropped, Entry, Rejected, Routed},
     notification::LastOutcome,
+    step::{Step, StepKind},
     webhook::DisabledReason,
 };
 use tokio_postgres::types::Json;
-use uuid::Uuid;
 
 use crate::{connect::Store, error::StoreError, partitions::day_of};
 
@@ -130,15 +130,15 @@ fn day(entry: &Entry) -> Date {
 
 /// Attempts of deliveries that have failed for good, by webhook and attempt. Whether they are new does
 /// not matter: a webhook is disabled once.
-struct GivenUp<'a>(BTreeMap<(WebhookId, Uuid), (DisabledReason, &'a Attempted)>);
+struct GivenUp<'a>(BTreeMap<(WebhookId, AttemptId), (DisabledReason, &'a Attempted)>);
 
 impl<'a> GivenUp<'a> {
     fn among(attempted: &[&'a Attempted]) -> Self {
         let given_up = attempted.iter().filter_map(|attempted| {
-            let reason = match attempted.consequence {
-                Consequence::GiveUp => DisabledReason::Exhausted,
-                Consequence::DisableNow => DisabledReason::Gone,
-                Consequence::Succeed | Consequence::Retry(_) => return None,
+            let reason = match attempted.step {
+                Step::GiveUp => DisabledReason::Exhausted,
+                Step::Disable => DisabledReason::Gone,
+                Step::Succeed | Step::Retry(_) => return None,
             };
             Some(((attempted.webhook_id, attempted.id), (reason, *attempted)))
         });
@@ -163,7 +163,7 @@ async fn disable(
 
 async fn disable_one(
     transaction: &Transaction<'_>,
-    attempt_id: Uuid,
+    attempt_id: AttemptId,
     reason: DisabledReason,
     attempted: &Attempted,
 ) -> Result<bool, tokio_postgres::Error> {
@@ -176,18 +176,13 @@ async fn disable_one(
     let ended_at = ended_at(attempted);
     let epoch = rows::signed(attempted.epoch);
     let outcome = Json(outcome(attempted));
-    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 6] = [
-        &attempted.webhook_id.0,
-        &epoch,
-        &reason.to_string(),
-        &ended_at,
-        &outcome,
-        &attempted.first_attempt_at,
-    ];
+    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+        [&attempted.webhook_id.0, &epoch, &reason.label(), &ended_at, &outcome, &attempted.first_attempt_at];
     let disabled = transaction.execute(update, &params).await? == 1;
     if disabled {
-        let update = "UPDATE attempts SET step = 'disable' WHERE started_on = $1 AND id = $2";
-        transaction.execute(update, &[&day_of(attempted.started_at), &attempt_id]).await?;
+        let update = "UPDATE attempts SET step = $3 WHERE started_on = $1 AND id = $2";
+        let step = StepKind::Disable.label();
+        transaction.execute(update, &[&day_of(attempted.started_at), &attempt_id.0, &step]).await?;
     }
     Ok(disabled)
 }
@@ -196,9 +191,9 @@ async fn disable_one(
 fn outcome(attempted: &Attempted) -> LastOutcome {
     let unreachable = attempted.outcome.unreachable();
     LastOutcome {
-        outcome: attempted.outcome.label().to_owned(),
+        outcome: attempted.outcome.kind(),
         status: attempted.outcome.status(),
-        unreachable_class: unreachable.map(|(class, _)| class.label().to_owned()),
+        unreachable_class: unreachable.map(|(class, _)| class),
         error: unreachable.map(|(_, error)| rows::clean(error).into_owned()),
         event_ref: attempted.event_ref(),
         event_id: attempted.event_id.clone(),

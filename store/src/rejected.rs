@@ -2,10 +2,16 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use posthorn_domain::{event::Field, rejected::Resolution};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{actor::Actor, connect::Store, error::StoreError};
+use crate::{
+    actor::Actor,
+    columns::{optional_word, word},
+    connect::Store,
+    error::StoreError,
+};
 
 /// A message that is no event.
 #[derive(Debug, Clone)]
@@ -15,7 +21,7 @@ pub struct RejectedRecord {
     /// When it was refused.
     pub rejected_at: Timestamp,
     /// The field at fault.
-    pub field: String,
+    pub field: Field,
     /// What is wrong with it.
     pub reason: String,
     /// The AMQP routing key it came with.
@@ -24,8 +30,8 @@ pub struct RejectedRecord {
     pub message_id: String,
     /// Its size in bytes.
     pub size: i64,
-    /// `published` or `discarded`; `None` if nobody has looked after it.
-    pub resolution: Option<String>,
+    /// What somebody has made of it; `None` if nobody has looked after it.
+    pub resolution: Option<Resolution>,
     /// When that was.
     pub resolved_at: Option<Timestamp>,
 }
@@ -52,7 +58,7 @@ impl Store {
         );
         let client = self.client().await?;
         let rows = client.query(&query, &[&before, &is_open, &limit]).await;
-        Ok(rows.map_err(StoreError::query("list rejected events"))?.iter().map(read).collect())
+        rows.map_err(StoreError::query("list rejected events"))?.iter().map(read).collect()
     }
 
     /// One message that is no event, and its bytes as far as they were kept.
@@ -64,7 +70,7 @@ impl Store {
         let client = self.client().await?;
         let row = client.query_opt(&query, &[&id]).await;
         let row = row.map_err(StoreError::query("look the rejected event up"))?;
-        Ok(row.map(|row| (read(&row), row.get::<_, Vec<u8>>("message").into())))
+        row.map(|row| Ok((read(&row)?, row.get::<_, Vec<u8>>("message").into()))).transpose()
     }
 
     /// Notes what somebody has made of a message. One that was resolved before stays as it is; answers
@@ -75,13 +81,13 @@ impl Store {
     pub async fn resolve_rejected_event(
         &self,
         id: Uuid,
-        resolution: &str,
+        resolution: Resolution,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
         let update = "UPDATE rejected_events SET resolution = $2, resolved_at = now()
                       WHERE id = $1 AND resolution IS NULL";
         let client = self.client().await?;
-        let resolved = client.execute(update, &[&id, &resolution]).await;
+        let resolved = client.execute(update, &[&id, &resolution.label()]).await;
         let resolved = resolved.map_err(StoreError::query("resolve the rejected event"))? == 1;
         drop(client);
         if resolved {
@@ -91,16 +97,18 @@ impl Store {
     }
 }
 
-fn read(row: &Row) -> RejectedRecord {
-    RejectedRecord {
-        id: row.get("id"),
+fn read(row: &Row) -> Result<RejectedRecord, StoreError> {
+    let id: Uuid = row.get("id");
+    let unreadable = || StoreError::unreadable(format!("rejected message rej_{}", id.simple()));
+    Ok(RejectedRecord {
+        id,
         rejected_at: row.get("rejected_at"),
-        field: row.get("field"),
+        field: word(row, "field").map_err(unreadable())?,
         reason: row.get("reason"),
         routing_key: row.get("routing_key"),
         message_id: row.get("message_id"),
         size: row.get("size"),
-        resolution: row.get("resolution"),
+        resolution: optional_word(row, "resolution").map_err(unreadable())?,
         resolved_at: row.get("resolved_at"),
-    }
+    })
 }

@@ -7,12 +7,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use posthorn_domain::id::WebhookId;
+use posthorn_domain::{
+    id::{EventRef, WebhookId},
+    replay::{Kind, State},
+    step::StepKind,
+};
 use posthorn_matching::event_type::TypePattern;
 use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
-use crate::{actor::Actor, connect::Store, error::StoreError, page::Place, partitions::day_of};
+use crate::{
+    actor::Actor,
+    columns::{optional_word, word},
+    connect::Store,
+    error::StoreError,
+    page::Place,
+    partitions::day_of,
+};
 
 /// What is to be delivered again.
 #[derive(Debug, Clone)]
@@ -27,8 +38,8 @@ pub struct NewReplay {
     pub until: Timestamp,
     /// Of these types; `None` for all.
     pub event_types: Option<Vec<TypePattern>>,
-    /// `failed`, `missed` or `all`.
-    pub which: String,
+    /// Which of them.
+    pub kind: Kind,
     /// Whether they are only counted.
     pub dry_run: bool,
     /// Of these companies; `None` for all.
@@ -40,8 +51,8 @@ pub struct NewReplay {
 pub struct ReplayRecord {
     /// What was asked for.
     pub asked: NewReplay,
-    /// `running`, `finished`, `canceled` or `stopped`.
-    pub state: String,
+    /// How far it is.
+    pub state: State,
     /// Why it stopped.
     pub error: Option<String>,
     /// Events up to this one are done.
@@ -91,11 +102,11 @@ pub struct Candidate {
     /// Whether it was routed to the webhook.
     pub is_routed: bool,
     /// The step of its delivery's latest attempt; `None` without one.
-    pub last_step: Option<String>,
+    pub last_step: Option<StepKind>,
 }
 
 const COLUMNS: &str =
-    "id, webhook_id, since, until, event_types, which, dry_run, companies, state, error, done_at,
+    "id, webhook_id, since, until, event_types, kind, dry_run, companies, state, error, done_at,
     done_ref, examined, found, published, created_at, updated_at, finished_at";
 
 impl Store {
@@ -105,20 +116,20 @@ impl Store {
     /// If the database refuses or is gone.
     pub async fn add_replay(&self, replay: &NewReplay, actor: &Actor) -> Result<ReplayRecord, StoreError> {
         let insert = format!(
-            "INSERT INTO replays (id, webhook_id, since, until, event_types, which, dry_run, companies)
+            "INSERT INTO replays (id, webhook_id, since, until, event_types, kind, dry_run, companies)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {COLUMNS}"
         );
-        let NewReplay { id, webhook_id, since, until, which, dry_run, companies, .. } = replay;
+        let NewReplay { id, webhook_id, since, until, kind, dry_run, companies, .. } = replay;
         let types = replay.event_types.as_ref().map(Json);
         let client = self.client().await?;
         let added = client
-            .query_one(&insert, &[id, &webhook_id.0, since, until, &types, which, dry_run, companies])
+            .query_one(&insert, &[id, &webhook_id.0, since, until, &types, &kind.label(), dry_run, companies])
             .await;
-        let added = read(&added.map_err(StoreError::query("begin the replay"))?);
+        let added = read(&added.map_err(StoreError::query("begin the replay"))?)?;
         drop(client);
         let after = serde_json::json!({
             "webhook_id": webhook_id, "since": since, "until": until, "event_types": replay.event_types,
-            "only": which, "dry_run": dry_run,
+            "only": kind, "dry_run": dry_run,
         });
         self.note(actor, "replay", &format!("rpl_{}", id.simple()), Some(&after)).await?;
         Ok(added)
@@ -131,7 +142,7 @@ impl Store {
     pub async fn replay(&self, id: Uuid) -> Result<Option<ReplayRecord>, StoreError> {
         let client = self.client().await?;
         let row = client.query_opt(&format!("SELECT {COLUMNS} FROM replays WHERE id = $1"), &[&id]).await;
-        Ok(row.map_err(StoreError::query("look the replay up"))?.as_ref().map(read))
+        row.map_err(StoreError::query("look the replay up"))?.as_ref().map(read).transpose()
     }
 
     /// A webhook's replays, the latest first, before one of them.
@@ -150,7 +161,7 @@ impl Store {
         );
         let client = self.client().await?;
         let rows = client.query(&query, &[&webhook.0, &before, &limit]).await;
-        Ok(rows.map_err(StoreError::query("list replays"))?.iter().map(read).collect())
+        rows.map_err(StoreError::query("list replays"))?.iter().map(read).collect()
     }
 
     /// Ends a replay that runs; what it has published stays. One that has ended stays as it is.
@@ -187,7 +198,7 @@ impl Store {
         );
         let client = self.client().await?;
         let row = client.query_opt(&update, &[&process, &time.as_secs_f64()]).await;
-        Ok(row.map_err(StoreError::query("claim a replay"))?.as_ref().map(read))
+        row.map_err(StoreError::query("claim a replay"))?.as_ref().map(read).transpose()
     }
 
     /// Writes how far a claimed replay has come, unless it was canceled or taken over.
@@ -207,9 +218,9 @@ impl Store {
                           updated_at = now(), claimed_until = now() + $10 * interval '1 second'
                       WHERE id = $1 AND claimed_by = $2 AND state = 'running'";
         let (state, error) = match &progress.ended {
-            None => ("running", None),
-            Some(Ok(())) => ("finished", None),
-            Some(Err(why)) => ("stopped", Some(why)),
+            None => (State::Running, None),
+            Some(Ok(())) => (State::Finished, None),
+            Some(Err(why)) => (State::Stopped, Some(why)),
         };
         let (done_at, done_ref) = progress.done.as_ref().map(|done| (done.at, done.id)).unzip();
         let Progress { examined, found, published, pause, .. } = progress;
@@ -225,7 +236,7 @@ impl Store {
                     examined,
                     found,
                     published,
-                    &state,
+                    &state.label(),
                     &error,
                     &pause.as_secs_f64(),
                 ],
@@ -252,46 +263,53 @@ impl Store {
                              AND (received_at, ref) > ($6, $7)
                            ORDER BY received_at, ref LIMIT $9) AS scanned
                      ORDER BY received_at, ref";
-        let NewReplay { webhook_id, since, until, which, .. } = &replay.asked;
+        let NewReplay { webhook_id, since, until, kind, .. } = &replay.asked;
         let (at, id) =
             replay.done.as_ref().map_or((Timestamp::UNIX_EPOCH, Uuid::nil()), |done| (done.at, done.id));
         let (from, to) = (day_of((*since).max(at)), day_of(*until));
         let client = self.client().await?;
-        let wants_missed = which != "failed";
+        let wants_missed = match kind {
+            Kind::Failed => false,
+            Kind::Missed | Kind::All => true,
+        };
         let rows = client
             .query(query, &[&webhook_id.0, &from, &to, since, until, &at, &id, &wants_missed, &limit])
             .await;
         let rows = rows.map_err(StoreError::query("look for deliveries to replay"))?;
-        Ok(rows.iter().map(read_candidate).collect())
+        rows.iter().map(read_candidate).collect()
     }
 }
 
-fn read_candidate(row: &Row) -> Candidate {
-    Candidate {
-        place: Place { at: row.get("received_at"), id: row.get("ref") },
+fn read_candidate(row: &Row) -> Result<Candidate, StoreError> {
+    let event = EventRef(row.get("ref"));
+    let unreadable = StoreError::unreadable(format!("the latest attempt to deliver {event}"));
+    Ok(Candidate {
+        place: Place { at: row.get("received_at"), id: event.0 },
         event_type: row.get("type"),
         company_id: row.get("company_id"),
         message: row.get::<_, Option<Vec<u8>>>("message").map(Bytes::from),
         is_routed: row.get("is_routed"),
-        last_step: row.get("last_step"),
-    }
+        last_step: optional_word(row, "last_step").map_err(unreadable)?,
+    })
 }
 
-fn read(row: &Row) -> ReplayRecord {
+fn read(row: &Row) -> Result<ReplayRecord, StoreError> {
+    let id: Uuid = row.get("id");
+    let unreadable = || StoreError::unreadable(format!("replay rpl_{}", id.simple()));
     let done_at: Option<Timestamp> = row.get("done_at");
     let types: Option<Json<Vec<TypePattern>>> = row.get("event_types");
-    ReplayRecord {
+    Ok(ReplayRecord {
         asked: NewReplay {
-            id: row.get("id"),
+            id,
             webhook_id: WebhookId(row.get("webhook_id")),
             since: row.get("since"),
             until: row.get("until"),
             event_types: types.map(|Json(types)| types),
-            which: row.get("which"),
+            kind: word(row, "kind").map_err(unreadable())?,
             dry_run: row.get("dry_run"),
             companies: row.get("companies"),
         },
-        state: row.get("state"),
+        state: word(row, "state").map_err(unreadable())?,
         error: row.get("error"),
         done: done_at.map(|at| Place { at, id: row.get("done_ref") }),
         examined: row.get("examined"),
@@ -300,5 +318,5 @@ fn read(row: &Row) -> ReplayRecord {
         created_at: row.get("created_at"),
         updated_at: row.get("updated_at"),
         finished_at: row.get("finished_at"),
-    }
+    })
 }

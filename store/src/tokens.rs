@@ -1,7 +1,10 @@
 //! Tokens of the management API.
 
 use jiff::Timestamp;
-use posthorn_domain::token::{Scope, TokenHash};
+use posthorn_domain::{
+    token::{Scope, TokenHash},
+    words::UnknownWord,
+};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -140,11 +143,15 @@ pub(crate) fn read_with_hash(row: &Row) -> (TokenHash, TokenRecord) {
 
 /// The table's constraints let only known scopes in; one of a later version allows nothing here.
 fn read(row: &Row) -> TokenRecord {
-    let scopes: Vec<&str> = row.get("scopes");
+    let (id, scopes): (Uuid, Vec<&str>) = (row.get("id"), row.get("scopes"));
+    let known = |scope: &&str| {
+        let scope = scope.parse();
+        scope.map_err(|unknown: UnknownWord| tracing::error!(token.id = %id, "a token's scope allows nothing: {unknown}")).ok()
+    };
     TokenRecord {
-        id: row.get("id"),
+        id,
         name: row.get("name"),
-        scopes: scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
+        scopes: scopes.iter().filter_map(known).collect(),
         companies: row.get("companies"),
         created_at: row.get("created_at"),
         expires_at: row.get("expires_at"),

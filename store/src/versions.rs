@@ -5,7 +5,7 @@ use posthorn_domain::{id::WebhookId, webhook::State};
 use posthorn_matching::rule::Rule;
 use tokio_postgres::Row;
 
-use crate::{connect::Store, error::StoreError, webhooks::read_rules};
+use crate::{columns::word, connect::Store, error::StoreError, webhooks::read_rules};
 
 /// What a webhook was for some time.
 #[derive(Debug, Clone)]
@@ -44,10 +44,7 @@ fn read(row: &Row, id: WebhookId) -> Result<Version, StoreError> {
     Ok(Version {
         since: row.get("since"),
         until: row.get("until"),
-        state: row
-            .get::<_, &str>("state")
-            .parse()
-            .map_err(|problem| StoreError::Unreadable { id, problem })?,
+        state: word(row, "state").map_err(StoreError::unreadable(format!("what webhook {id} was")))?,
         rules: read_rules(row).unwrap_or_default(),
     })
 }

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    columns::word,
     connect::Store,
     error::{StoreError, answered},
     webhooks,
@@ -251,21 +252,21 @@ impl Store {
 
 fn read(row: &Row, wants: Wants) -> Result<Webhook, StoreError> {
     let id = WebhookId(row.get("id"));
-    let unreadable = |problem: String| StoreError::Unreadable { id, problem };
     let key_ids: Vec<String> = row.get("key_ids");
     let sealed: Vec<Vec<u8>> = row.get("sealed");
     let expiries: Vec<Option<jiff::Timestamp>> = row.get("expiries");
     let secrets = key_ids.into_iter().zip(sealed).zip(expiries);
     let secrets = secrets
         .map(|((key_id, bytes), expires_at)| LiveSecret { sealed: Sealed { key_id, bytes }, expires_at });
-    let state = row.get::<_, &str>("state").parse().map_err(unreadable)?;
+    let unreadable = || StoreError::unreadable(format!("webhook {id}"));
+    let state = word(row, "state").map_err(unreadable())?;
     let rules = match wants {
         Wants::Rules => webhooks::read_rules(row),
         Wants::Secrets => Ok(Vec::new()),
     };
     let rules = match rules {
         Ok(rules) => rules,
-        Err(problem) if state == State::Enabled => return Err(unreadable(problem)),
+        Err(problem) if state == State::Enabled => return Err(unreadable()(problem)),
         // It gets nothing: that must not depend on its rules.
         Err(_) => Vec::new(),
     };
@@ -278,7 +279,7 @@ fn read(row: &Row, wants: Wants) -> Result<Webhook, StoreError> {
         epoch: webhooks::read_epoch(row),
         timeout: webhooks::read_timeout(row),
         max_in_flight: webhooks::read_in_flight(row),
-        disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
+        disable_policy: word(row, "disable_policy").map_err(unreadable())?,
         http2: row.get("http2"),
         headers: webhooks::read_headers(row),
         secrets: secrets.collect(),

@@ -37,7 +37,7 @@ pub fn routing(event: &Event, parent: Option<&TraceContext>) -> Option<Span> {
     let attributes = vec![
         KeyValue::new("messaging.system", "rabbitmq"),
         KeyValue::new("messaging.operation.type", "process"),
-        KeyValue::new("messaging.message.id", event.id.clone()),
+        KeyValue::new("messaging.message.id", event.id.to_string()),
         KeyValue::new("posthorn.event.ref", event.event_ref().to_string()),
         KeyValue::new("posthorn.event.type", event.event_type.clone()),
     ];

@@ -10,10 +10,13 @@ use axum::{
 };
 use jiff::Timestamp;
 use posthorn_domain::{
+    delivery,
     event::ContentDigest,
     id::{EventRef, WebhookId},
-    outcome::{self, Outcome},
+    outcome::{self, Outcome, OutcomeKind, UnreachableClass},
+    step::StepKind,
     webhook,
+    words::UnknownWord,
 };
 use posthorn_matching::{pattern::Steps, rule::Rule};
 use posthorn_store::{AttemptRecord, DeliveryFilter, EventRecord, WebhookRecord};
@@ -31,8 +34,6 @@ use crate::{
     routes::{events, naming},
     state::{Api, Shared},
 };
-
-const OUTCOMES: [&str; 5] = ["accepted", "refused", "gone", "unreachable", "interrupted"];
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(redeliver))
@@ -54,12 +55,12 @@ pub(crate) enum State {
 
 impl State {
     /// What the step of its latest attempt says.
-    pub(crate) fn after(step: Option<&str>) -> Self {
-        match step {
-            None => Self::Waiting,
-            Some("retry") => Self::Retrying,
-            Some("succeed") => Self::Succeeded,
-            Some(_) => Self::Failed,
+    pub(crate) fn after(step: Option<StepKind>) -> Self {
+        match delivery::State::after(step) {
+            delivery::State::Waiting => Self::Waiting,
+            delivery::State::Retrying => Self::Retrying,
+            delivery::State::Succeeded => Self::Succeeded,
+            delivery::State::Failed => Self::Failed,
         }
     }
 }
@@ -155,11 +156,13 @@ pub(crate) struct Attempt {
     /// How long its parts took.
     phases: Phases,
     /// `accepted`, `refused`, `gone`, `unreachable` or `interrupted`.
-    outcome: String,
+    #[schema(value_type = String)]
+    outcome: OutcomeKind,
     /// The HTTP status.
-    status: Option<i16>,
+    status: Option<u16>,
     /// Why there was no answer: dns, connect, tls, timeout, reset, blocked, invalid_reply.
-    unreachable_class: Option<String>,
+    #[schema(value_type = Option<String>)]
+    unreachable_class: Option<UnreachableClass>,
     /// The same in words; where a receiver redirects, where to.
     error: Option<String>,
     /// Where it went, if there was no answer; only for tokens that see all companies.
@@ -172,15 +175,18 @@ pub(crate) struct Attempt {
     response_body: Option<String>,
     /// Which content was sent: `digest` of the event, or of one of its conflicts.
     digest: String,
-    /// What followed: `succeed`, `retry`, `fail` or `disable`.
-    step: String,
+    /// What followed: `succeed`, `retry`, `give_up`, or `disable` if the webhook was disabled because of it.
+    #[schema(value_type = String)]
+    step: StepKind,
     /// When the next one was due.
     next_attempt_at: Option<Timestamp>,
 }
 
 impl From<AttemptRecord> for Attempt {
     fn from(row: AttemptRecord) -> Self {
-        let status = row.status.and_then(|status| status.try_into().ok());
+        let status = row.outcome.status();
+        let (class, error) =
+            row.outcome.unreachable().map(|(class, error)| (class, error.to_owned())).unzip();
         let moved = status.and_then(|status| Outcome::moved(status, &row.response_headers));
         let phases = Phases {
             dns_ms: row.dns_ms.map(Into::into),
@@ -193,16 +199,16 @@ impl From<AttemptRecord> for Attempt {
             started_at: row.started_at,
             duration_ms: row.duration_ms,
             phases,
-            outcome: row.outcome,
-            status: row.status,
-            unreachable_class: row.unreachable_class,
-            error: row.error.or(moved),
+            outcome: row.outcome.kind(),
+            status,
+            unreachable_class: class,
+            error: error.or(moved),
             address: row.address,
             response_headers: row.response_headers.into_iter().map(Header::from).collect(),
             response_body: row.response_body,
             digest: row.digest.to_string(),
-            step: row.step,
-            next_attempt_at: row.next_attempt_at,
+            step: row.step.kind(),
+            next_attempt_at: row.step.next_attempt(),
         }
     }
 }
@@ -217,11 +223,11 @@ impl From<AttemptRecord> for Delivery {
     fn from(row: AttemptRecord) -> Self {
         Self {
             event_ref: row.event_ref,
-            event_id: row.event_id.clone(),
+            event_id: row.event_id.to_string(),
             company_id: row.company_id.clone(),
             event_type: row.event_type.clone(),
             webhook_id: row.webhook_id,
-            state: State::after(Some(&row.step)),
+            state: State::after(Some(row.step.kind())),
             last_attempt: row.into(),
         }
     }
@@ -251,15 +257,12 @@ pub(crate) struct ListQuery {
     event_type: Option<String>,
 }
 
-fn outcomes(text: &str) -> Result<Vec<String>, Problem> {
-    let outcomes: Vec<_> = text.split(',').map(str::to_owned).collect();
-    match outcomes.iter().find(|outcome| !OUTCOMES.contains(&outcome.as_str())) {
-        None => Ok(outcomes),
-        Some(unknown) => {
-            let detail = format!("`{unknown}` is not one of {}", OUTCOMES.join(", "));
-            Err(Problem::parameters(vec![Wrong::parameter("outcome", "unknown_outcome", detail)]))
-        }
-    }
+fn outcomes(text: &str) -> Result<Vec<OutcomeKind>, Problem> {
+    let outcomes: Result<Vec<OutcomeKind>, UnknownWord> = text.split(',').map(str::parse).collect();
+    outcomes.map_err(|unknown| {
+        let detail = format!("`{}` is not one of {}", unknown.word, unknown.known.join(", "));
+        Problem::parameters(vec![Wrong::parameter("outcome", "unknown_outcome", detail)])
+    })
 }
 
 /// List a webhook's deliveries
@@ -314,11 +317,11 @@ async fn show(
     let latest = latest(&attempts, found.digest).or(attempts.last().filter(|_| !is_wanted));
     Ok(Json(DeliveryDetail {
         event_ref: found.event_ref,
-        event_id: found.id,
+        event_id: found.id.0,
         company_id: event.company_id,
         event_type: event.event_type,
         webhook_id: webhook,
-        state: State::after(latest.map(|attempt| attempt.step.as_str())),
+        state: State::after(latest.map(|attempt| attempt.step.kind())),
         attempts: attempts.into_iter().map(|row| told(row, &caller).into()).collect(),
     }))
 }
@@ -371,7 +374,8 @@ async fn redeliver(
         api.line.deliver(webhook_id, found.event_ref, found.message.clone(), found.received_at).await?;
         let subject = format!("{}/{webhook_id}", found.event_ref);
         api.store.note(&caller.acts("delivery.redeliver"), "delivery", &subject, None).await?;
-        let redelivered = Redelivered { event_ref: found.event_ref, event_id: found.id.clone(), webhook_id };
+        let redelivered =
+            Redelivered { event_ref: found.event_ref, event_id: found.id.to_string(), webhook_id };
         Ok(Answer::new(StatusCode::ACCEPTED, &redelivered))
     };
     once.perform(&api, &caller, &body.bytes, act).await

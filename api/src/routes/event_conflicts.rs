@@ -59,7 +59,7 @@ impl Conflict {
             received_at: found.received_at,
             webhooks: found.webhook_ids.len(),
             data: events::data(&event)?,
-            event_id: event.id,
+            event_id: event.id.0,
             r#type: event.event_type,
             company_id: event.company_id,
             project_id: Some(event.project_id).filter(|id| !id.is_empty()),

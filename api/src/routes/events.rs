@@ -85,7 +85,7 @@ pub(crate) struct DeliverySummary {
     /// How often it was attempted in this epoch.
     attempts: i32,
     /// The HTTP status of the latest attempt.
-    status: Option<i16>,
+    status: Option<u16>,
     /// When the latest attempt began.
     last_attempt_at: Option<Timestamp>,
     /// When the next one is due.
@@ -202,7 +202,7 @@ fn summary(found: &EventRecord) -> Result<EventSummary, Problem> {
     let event = decode(found)?;
     Ok(EventSummary {
         r#ref: found.event_ref,
-        id: event.id,
+        id: event.id.0,
         r#type: event.event_type,
         company_id: event.company_id,
         project_id: Some(event.project_id).filter(|id| !id.is_empty()),
@@ -242,11 +242,11 @@ fn deliveries(
         let attempt = latest.remove(&webhook_id);
         DeliverySummary {
             webhook_id,
-            state: DeliveryState::after(attempt.as_ref().map(|attempt| attempt.step.as_str())),
+            state: DeliveryState::after(attempt.as_ref().map(|attempt| attempt.step.kind())),
             attempts: attempt.as_ref().map_or(0, |attempt| attempt.attempt),
-            status: attempt.as_ref().and_then(|attempt| attempt.status),
+            status: attempt.as_ref().and_then(|attempt| attempt.outcome.status()),
             last_attempt_at: attempt.as_ref().map(|attempt| attempt.started_at),
-            next_attempt_at: attempt.as_ref().and_then(|attempt| attempt.next_attempt_at),
+            next_attempt_at: attempt.as_ref().and_then(|attempt| attempt.step.next_attempt()),
         }
     };
     shown.take(MOST_DELIVERIES).map(of).collect()
@@ -256,7 +256,7 @@ impl From<EventRow> for EventSummary {
     fn from(row: EventRow) -> Self {
         Self {
             r#ref: row.event_ref,
-            id: row.id,
+            id: row.id.0,
             r#type: row.event_type,
             company_id: row.company_id,
             project_id: Some(row.project_id).filter(|id| !id.is_empty()),

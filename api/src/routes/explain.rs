@@ -147,7 +147,7 @@ async fn explained(
         state_then: then.as_ref().map(|version| version.state),
         is_matched: rules.iter().any(|rule| rule.matched),
         is_routed: found.webhook_ids.contains(&webhook_id),
-        last_step: latest(&attempts, found.digest).map(|attempt| attempt.step.as_str()),
+        last_step: latest(&attempts, found.digest).map(|attempt| attempt.step.kind()),
     };
     let verdict = Verdict::of(facts);
     Ok(Explained {
@@ -161,7 +161,7 @@ async fn explained(
         rules_of_then,
         rules: rules.into_iter().map(ExplainedRule::from).collect(),
         event_ref: found.event_ref,
-        event_id: found.id,
+        event_id: found.id.0,
     })
 }
 

@@ -10,7 +10,7 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 use posthorn_domain::{
-    event::{Event, Rejection},
+    event::{Event, Field, Rejection},
     id::EventRef,
     moment::Moment,
 };
@@ -143,9 +143,13 @@ fn count(api: &Api, company: &str, events: usize) -> Result<(), (u64, String)> {
 
 fn wrong(rejection: Rejection) -> Wrong {
     let pointer = match rejection.field {
-        "json" | "struct" | "data" => "/data".to_owned(),
-        "message" => String::new(),
-        field => format!("/{field}"),
+        Field::Json | Field::Struct | Field::Data => "/data".to_owned(),
+        Field::Message => String::new(),
+        Field::Id | Field::Type | Field::CompanyId | Field::ProjectId | Field::OccurredAt => {
+            format!("/{}", rejection.field)
+        }
+        // Events over HTTP have neither.
+        Field::RoutingKey | Field::Journal => String::new(),
     };
     let detail = rejection.reason.replace("set `json` to a JSON object", "give a JSON object");
     Wrong::at(pointer, "bad_event", detail)

@@ -8,7 +8,11 @@ use axum::{
 };
 use bytes::Bytes;
 use jiff::Timestamp;
-use posthorn_domain::{event::Event, id::EventRef};
+use posthorn_domain::{
+    event::{Event, Field},
+    id::EventRef,
+    rejected::Resolution,
+};
 use posthorn_proto::v1;
 use posthorn_store::RejectedRecord;
 use prost::Message;
@@ -47,7 +51,8 @@ pub(crate) struct Rejected {
     /// When it was refused.
     rejected_at: Timestamp,
     /// The field at fault, or `message` for the whole.
-    field: String,
+    #[schema(value_type = String)]
+    field: Field,
     /// What is wrong with it.
     reason: String,
     /// The AMQP routing key it came with.
@@ -57,7 +62,8 @@ pub(crate) struct Rejected {
     /// Its size in bytes.
     size: i64,
     /// What somebody has made of it: `published` again, or `discarded`; null if nobody has looked after it.
-    resolution: Option<String>,
+    #[schema(value_type = Option<String>)]
+    resolution: Option<Resolution>,
     /// When that was.
     resolved_at: Option<Timestamp>,
 }
@@ -181,7 +187,7 @@ async fn publish(
         };
         api.line.publish(&event).await?;
         let actor = caller.acts("rejected_event.publish");
-        api.store.resolve_rejected_event(row.id, "published", &actor).await?;
+        api.store.resolve_rejected_event(row.id, Resolution::Published, &actor).await?;
         let event_ref = EventRef::new(&event.company_id, &event.id);
         let republished = Republished { id: RejectedId(row.id).to_string(), event_ref, event_id: event.id };
         Ok(Answer::new(StatusCode::ACCEPTED, &republished))
@@ -214,14 +220,14 @@ async fn discard(
     let (row, _) = find(&api, &caller, &id).await?;
     must_be_open(&row)?;
     let actor = caller.acts("rejected_event.discard");
-    match api.store.resolve_rejected_event(row.id, "discarded", &actor).await? {
+    match api.store.resolve_rejected_event(row.id, Resolution::Discarded, &actor).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(resolved("resolved")),
     }
 }
 
 fn must_be_open(row: &RejectedRecord) -> Result<(), Problem> {
-    row.resolution.as_deref().map_or(Ok(()), |resolution| Err(resolved(resolution)))
+    row.resolution.map_or(Ok(()), |resolution| Err(resolved(resolution.label())))
 }
 
 fn resolved(resolution: &str) -> Problem {

@@ -7,7 +7,10 @@ use axum::{
     response::Response,
 };
 use jiff::Timestamp;
-use posthorn_domain::id::WebhookId;
+use posthorn_domain::{
+    id::WebhookId,
+    replay::{self, Kind},
+};
 use posthorn_matching::event_type::TypePattern;
 use posthorn_store::{NewReplay, ReplayRecord};
 use serde::{Deserialize, Serialize};
@@ -83,11 +86,13 @@ pub(crate) struct Replay {
     #[schema(value_type = Option<Vec<String>>)]
     event_types: Option<Vec<TypePattern>>,
     /// `failed`, `missed` or `all`.
-    only: String,
+    #[schema(value_type = String)]
+    only: Kind,
     /// Whether they are only counted.
     dry_run: bool,
     /// `running`, `finished`, `canceled`, or `stopped` because the webhook gets nothing any more.
-    state: String,
+    #[schema(value_type = String)]
+    state: replay::State,
     /// Why it stopped.
     error: Option<String>,
     /// Events received up to then are done.
@@ -114,7 +119,7 @@ impl From<ReplayRecord> for Replay {
             since: replay.asked.since,
             until: replay.asked.until,
             event_types: replay.asked.event_types,
-            only: replay.asked.which,
+            only: replay.asked.kind,
             dry_run: replay.asked.dry_run,
             state: replay.state,
             error: replay.error,
@@ -160,10 +165,10 @@ impl ReplayInput {
         let (Some(Moment(since)), Some(only), true) = (self.since, self.only, wrong.is_empty()) else {
             return Err(Problem::invalid(wrong));
         };
-        let which = match only {
-            Which::Failed => "failed",
-            Which::Missed => "missed",
-            Which::All => "all",
+        let kind = match only {
+            Which::Failed => Kind::Failed,
+            Which::Missed => Kind::Missed,
+            Which::All => Kind::All,
         };
         Ok(NewReplay {
             id: Uuid::now_v7(),
@@ -171,7 +176,7 @@ impl ReplayInput {
             since,
             until,
             event_types: types.map(|_| read),
-            which: which.to_owned(),
+            kind,
             dry_run: self.dry_run.unwrap_or_default(),
             companies: caller.companies.clone(),
         })

@@ -122,7 +122,7 @@ impl Tested {
         let moved = answer.outcome.status().and_then(|status| Outcome::moved(status, &answer.headers));
         Self {
             event_ref: event.event_ref(),
-            event_id: event.id.clone(),
+            event_id: event.id.to_string(),
             outcome: answer.outcome.label(),
             status: answer.outcome.status(),
             unreachable_class: unreachable.map(|(class, _)| class.label()),

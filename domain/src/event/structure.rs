@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use prost_types::{ListValue, Struct, Value, value::Kind};
 
-use super::Rejection;
+use super::{Field, Rejection};
 
 /// JSON has no NaN and no infinities (protobuf JSON mapping: "attempting to serialize NaN or
 /// Infinity results in error"), and a value without a kind is no value.
@@ -13,7 +13,7 @@ pub(super) fn check(object: &Struct) -> Result<(), Rejection> {
 }
 
 fn check_value(name: &str, value: &Value) -> Result<(), Rejection> {
-    let refuse = |what| Err(Rejection { field: "struct", reason: format!("field {name:?} {what}") });
+    let refuse = |what| Err(Rejection { field: Field::Struct, reason: format!("field {name:?} {what}") });
     match &value.kind {
         None => refuse("has no value"),
         Some(Kind::NumberValue(number)) if !number.is_finite() => refuse("is not a finite number"),

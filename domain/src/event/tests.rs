@@ -35,7 +35,7 @@ fn decode(wire: &v1::Event) -> Result<Event, Rejection> {
 fn rejected_field(change: impl FnOnce(&mut v1::Event)) -> &'static str {
     let mut wire = wire();
     change(&mut wire);
-    decode(&wire).unwrap_err().field
+    decode(&wire).unwrap_err().field.label()
 }
 
 #[test]
@@ -119,8 +119,8 @@ fn every_rejection_names_its_field() {
     }
     let broken: &[u8] = b"{\"a\":\"\xff\"}";
     assert_eq!(rejected_field(|e| e.data = Some(Data::Json(broken.into()))), "json");
-    assert_eq!(Event::decode(&Bytes::from_static(b"\xff\xff"), 100).unwrap_err().field, "message");
-    assert_eq!(Event::decode(&vec![0; 101].into(), 100).unwrap_err().field, "message");
+    assert_eq!(Event::decode(&Bytes::from_static(b"\xff\xff"), 100).unwrap_err().field.label(), "message");
+    assert_eq!(Event::decode(&vec![0; 101].into(), 100).unwrap_err().field.label(), "message");
 }
 
 fn number(value: f64) -> Value {

@@ -1,13 +1,13 @@
 use super::*;
-use crate::outcome::UnreachableClass;
+use crate::{outcome::UnreachableClass, step::StepKind};
 
 fn time() -> Timestamp {
     "2026-11-23T09:30:00.123456Z".parse().unwrap()
 }
 
-fn attempted(outcome: Outcome, consequence: Consequence) -> Entry {
+fn attempted(outcome: Outcome, step: Step<Timestamp>) -> Entry {
     Entry::Attempted(Box::new(Attempted {
-        id: Uuid::from_u128(3),
+        id: AttemptId(Uuid::from_u128(3)),
         event_id: "evt_1".into(),
         event_type: "todo.created".into(),
         company_id: "c1".into(),
@@ -26,7 +26,7 @@ fn attempted(outcome: Outcome, consequence: Consequence) -> Entry {
         duration: Duration::from_millis(15_000),
         outcome,
         response_body: "no".into(),
-        consequence,
+        step,
         first_attempt_at: time(),
     }))
 }
@@ -43,19 +43,19 @@ fn every_entry_reads_back() {
         Entry::Rejected(Rejected {
             id: Uuid::from_u128(5),
             rejected_at: time(),
-            field: "type".into(),
+            field: Field::Type,
             reason: "is empty".into(),
             routing_key: "a".into(),
             message_id: "b".into(),
             size: 7,
             message: Bytes::from_static(b"\xff"),
         }),
-        attempted(Outcome::Accepted { status: 204 }, Consequence::Succeed),
-        attempted(Outcome::Refused { status: 500, retry_after: None }, Consequence::Retry(time())),
-        attempted(Outcome::Gone, Consequence::DisableNow),
-        attempted(Outcome::Interrupted, Consequence::GiveUp),
-        attempted(unreachable(UnreachableClass::Timeout), Consequence::GiveUp),
-        attempted(unreachable(UnreachableClass::InvalidReply), Consequence::GiveUp),
+        attempted(Outcome::Accepted { status: 204 }, Step::Succeed),
+        attempted(Outcome::Refused { status: 500, retry_after: None }, Step::Retry(time())),
+        attempted(Outcome::Gone, Step::Disable),
+        attempted(Outcome::Interrupted, Step::GiveUp),
+        attempted(unreachable(UnreachableClass::Timeout), Step::GiveUp),
+        attempted(unreachable(UnreachableClass::InvalidReply), Step::GiveUp),
         Entry::Dropped(Dropped {
             event_id: "evt_2".into(),
             company_id: "c2".into(),
@@ -72,4 +72,25 @@ fn what_cannot_be_read_is_refused_whole() {
     assert!(decode(Bytes::from_static(b"\xff\xff")).is_err());
     let unknown = v1::JournalBatch { entries: vec![v1::JournalEntry { entry: None }] };
     assert!(decode(unknown.encode_to_vec().into()).is_err());
+}
+
+#[test]
+fn a_word_that_is_not_known_is_named() {
+    let batch = |change: &dyn Fn(&mut v1::Attempted)| {
+        let entry = wire::write(&attempted(Outcome::Gone, Step::Disable));
+        let Wire::Attempted(mut attempted) = entry else { unreachable!("it was written as an attempt") };
+        change(&mut attempted);
+        let entry = v1::JournalEntry { entry: Some(Wire::Attempted(attempted)) };
+        decode(v1::JournalBatch { entries: vec![entry] }.encode_to_vec().into())
+            .map_err(|error| error.to_string())
+    };
+    assert!(batch(&|_| {}).is_ok());
+    assert_eq!(
+        batch(&|attempted| attempted.step = "abandon".to_owned()),
+        Err("not a journal batch: `abandon` is not a step: use succeed, retry, give_up or disable".to_owned())
+    );
+    let told = batch(&|attempted| attempted.outcome = "ignored".to_owned()).unwrap_err();
+    assert!(told.contains("`ignored` is not an outcome"), "{told}");
+    let told = batch(&|attempted| attempted.step = StepKind::Retry.to_string()).unwrap_err();
+    assert!(told.contains("the time of the next attempt is missing"), "{told}");
 }

@@ -1,7 +1,9 @@
 //! Journal entries to and from their protobuf messages.
 
+use std::str::FromStr;
+
 use super::*;
-use crate::outcome::UnreachableClass;
+use crate::{outcome::OutcomeParts, words::UnknownWord};
 
 pub(super) fn write(entry: &Entry) -> Wire {
     match entry {
@@ -13,7 +15,7 @@ pub(super) fn write(entry: &Entry) -> Wire {
         Entry::Rejected(rejected) => Wire::Rejected(v1::Rejected {
             id: write_uuid(rejected.id),
             rejected_at: Some(time::write(rejected.rejected_at)),
-            field: rejected.field.clone(),
+            field: rejected.field.to_string(),
             reason: rejected.reason.clone(),
             routing_key: rejected.routing_key.clone(),
             message_id: rejected.message_id.clone(),
@@ -22,7 +24,7 @@ pub(super) fn write(entry: &Entry) -> Wire {
         }),
         Entry::Attempted(attempted) => Wire::Attempted(write_attempted(attempted)),
         Entry::Dropped(dropped) => Wire::Dropped(v1::Dropped {
-            event_id: dropped.event_id.clone(),
+            event_id: dropped.event_id.to_string(),
             company_id: dropped.company_id.clone(),
             webhook_id: write_uuid(dropped.webhook_id.0),
             dropped_at: Some(time::write(dropped.dropped_at)),
@@ -34,15 +36,9 @@ pub(super) fn write(entry: &Entry) -> Wire {
 fn write_attempted(attempted: &Attempted) -> v1::Attempted {
     let (class, error) =
         attempted.outcome.unreachable().map_or(("", ""), |(class, error)| (class.label(), error));
-    let (step, next_attempt_at) = match attempted.consequence {
-        Consequence::Succeed => ("succeed", None),
-        Consequence::Retry(at) => ("retry", Some(time::write(at))),
-        Consequence::GiveUp => ("give_up", None),
-        Consequence::DisableNow => ("disable_now", None),
-    };
     v1::Attempted {
-        id: write_uuid(attempted.id),
-        event_id: attempted.event_id.clone(),
+        id: write_uuid(attempted.id.0),
+        event_id: attempted.event_id.to_string(),
         event_type: attempted.event_type.clone(),
         company_id: attempted.company_id.clone(),
         digest: write_uuid(attempted.digest.0),
@@ -60,8 +56,8 @@ fn write_attempted(attempted: &Attempted) -> v1::Attempted {
         error: error.to_owned(),
         response_headers: attempted.response_headers.iter().map(write_header).collect(),
         response_body: attempted.response_body.clone(),
-        step: step.to_owned(),
-        next_attempt_at,
+        step: attempted.step.kind().to_string(),
+        next_attempt_at: attempted.step.next_attempt().map(time::write),
         first_attempt_at: Some(time::write(attempted.first_attempt_at)),
         address: attempted.address.map(|address| address.to_string()).unwrap_or_default(),
     }
@@ -88,7 +84,7 @@ pub(super) fn read(entry: Option<Wire>) -> Result<Entry, BadBatch> {
         Wire::Rejected(rejected) => Entry::Rejected(Rejected {
             id: read_uuid(&rejected.id)?,
             rejected_at: read_time(rejected.rejected_at)?,
-            field: rejected.field,
+            field: read_word(&rejected.field)?,
             reason: rejected.reason,
             routing_key: rejected.routing_key,
             message_id: rejected.message_id,
@@ -97,7 +93,7 @@ pub(super) fn read(entry: Option<Wire>) -> Result<Entry, BadBatch> {
         }),
         Wire::Attempted(attempted) => Entry::Attempted(Box::new(read_attempted(attempted)?)),
         Wire::Dropped(dropped) => Entry::Dropped(Dropped {
-            event_id: dropped.event_id,
+            event_id: EventId(dropped.event_id),
             company_id: dropped.company_id,
             webhook_id: WebhookId(read_uuid(&dropped.webhook_id)?),
             dropped_at: read_time(dropped.dropped_at)?,
@@ -107,15 +103,10 @@ pub(super) fn read(entry: Option<Wire>) -> Result<Entry, BadBatch> {
 }
 
 fn read_attempted(attempted: v1::Attempted) -> Result<Attempted, BadBatch> {
-    let consequence = match attempted.step.as_str() {
-        "succeed" => Consequence::Succeed,
-        "retry" => Consequence::Retry(read_time(attempted.next_attempt_at)?),
-        "give_up" => Consequence::GiveUp,
-        "disable_now" => Consequence::DisableNow,
-        other => return Err(BadBatch(format!("unknown step `{other}`"))),
-    };
+    let next_attempt_at = attempted.next_attempt_at.map(|at| read_time(Some(at))).transpose()?;
+    let step = Step::of_parts(read_word(&attempted.step)?, next_attempt_at);
     Ok(Attempted {
-        id: read_uuid(&attempted.id)?,
+        id: AttemptId(read_uuid(&attempted.id)?),
         webhook_id: WebhookId(read_uuid(&attempted.webhook_id)?),
         epoch: attempted.epoch,
         attempt: attempted.attempt,
@@ -127,29 +118,32 @@ fn read_attempted(attempted: v1::Attempted) -> Result<Attempted, BadBatch> {
         // What is none is left out: only people look at it.
         address: attempted.address.parse().ok(),
         digest: ContentDigest(read_uuid(&attempted.digest)?),
-        event_id: attempted.event_id,
+        event_id: EventId(attempted.event_id),
         event_type: attempted.event_type,
         company_id: attempted.company_id,
         response_headers: attempted.response_headers.into_iter().map(|it| (it.name, it.value)).collect(),
         response_body: attempted.response_body,
-        consequence,
+        step: step.map_err(|error| BadBatch(error.to_string()))?,
     })
 }
 
 fn read_outcome(attempted: &v1::Attempted) -> Result<Outcome, BadBatch> {
-    let status = || u16::try_from(attempted.status).map_err(|_| BadBatch("a status beyond 65535".to_owned()));
-    Ok(match attempted.outcome.as_str() {
-        "accepted" => Outcome::Accepted { status: status()? },
-        "refused" => Outcome::Refused { status: status()?, retry_after: None },
-        "gone" => Outcome::Gone,
-        "interrupted" => Outcome::Interrupted,
-        "unreachable" => {
-            let unknown = || BadBatch(format!("unknown class `{}`", attempted.unreachable_class));
-            let class = UnreachableClass::from_label(&attempted.unreachable_class).ok_or_else(unknown)?;
-            Outcome::Unreachable { class, error: attempted.error.clone() }
-        }
-        other => return Err(BadBatch(format!("unknown outcome `{other}`"))),
-    })
+    let status = u16::try_from(attempted.status).map_err(|_| BadBatch("a status beyond 65535".to_owned()))?;
+    let class = match attempted.unreachable_class.as_str() {
+        "" => None,
+        class => Some(read_word(class)?),
+    };
+    let parts = OutcomeParts {
+        kind: read_word(&attempted.outcome)?,
+        status: Some(status),
+        class,
+        error: Some(attempted.error.clone()),
+    };
+    Outcome::of_parts(parts).map_err(|error| BadBatch(error.to_string()))
+}
+
+fn read_word<Word: FromStr<Err = UnknownWord>>(word: &str) -> Result<Word, BadBatch> {
+    word.parse().map_err(|unknown: UnknownWord| BadBatch(unknown.to_string()))
 }
 
 fn read_phases(attempted: &v1::Attempted) -> Phases {

@@ -1,13 +1,13 @@
 //! The mail that tells a webhook's contact.
 
 use super::{Kind, Notification};
-use crate::webhook::DisabledReason;
+use crate::{id::EventId, webhook::DisabledReason};
 
 /// A plain text mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     /// The id of the event that tells the same.
-    pub event_id: String,
+    pub event_id: EventId,
     /// The subject, one line.
     pub subject: String,
     /// The text.

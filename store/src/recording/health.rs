@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use posthorn_domain::{
     health::{Failing, Health, Trouble, Turn, follow as decide, is_half_used},
     id::WebhookId,
-    journal::{Attempted, Consequence},
+    journal::Attempted,
     notification::{Kind, LastOutcome},
     outcome::Outcome,
+    step::Step,
 };
 use tokio_postgres::{Error, Row, types::Json};
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use super::{
     ended_at, outcome,
     rows::{column, signed},
 };
+use crate::columns::word;
 
 /// One row for each webhook, with the latest times only: batches arrive in any order. Returns the
 /// webhooks among them that fail.
@@ -92,13 +94,17 @@ pub(super) async fn follow(
     let rows = transaction.query(select, &[&Vec::from_iter(ids)]).await?;
     let changes = rows.iter().filter_map(|row| {
         let webhook_id: Uuid = row.get("webhook_id");
-        change(webhook_id, &health(row)?, troubles.get(&webhook_id).map_or(&[][..], Vec::as_slice))
+        let known = health(row).map_err(|problem| {
+            let id = WebhookId(webhook_id);
+            tracing::error!(webhook.id = %id, "whether a webhook fails cannot be told, {problem}: it stays as it was");
+        });
+        change(webhook_id, &known.ok()?, troubles.get(&webhook_id).map_or(&[][..], Vec::as_slice))
     });
     write(transaction, &Vec::from_iter(changes)).await
 }
 
 fn trouble(attempted: &Attempted, retries: usize) -> Option<Trouble> {
-    let Consequence::Retry(until) = attempted.consequence else { return None };
+    let Step::Retry(until) = attempted.step else { return None };
     is_half_used(attempted.attempt, retries).then(|| Trouble {
         epoch: attempted.epoch,
         at: ended_at(attempted),
@@ -107,13 +113,12 @@ fn trouble(attempted: &Attempted, retries: usize) -> Option<Trouble> {
     })
 }
 
-/// `None` for what only a newer version understands.
-fn health(row: &Row) -> Option<Health> {
+fn health(row: &Row) -> Result<Health, String> {
     let number = |name| row.get::<_, Option<i32>>(name).map(i32::unsigned_abs);
-    Some(Health {
-        state: row.get::<_, &str>("state").parse().ok()?,
-        epoch: number("epoch")?,
-        disable_policy: row.get::<_, &str>("disable_policy").parse().ok()?,
+    Ok(Health {
+        state: word(row, "state")?,
+        epoch: row.get::<_, i32>("epoch").unsigned_abs(),
+        disable_policy: word(row, "disable_policy")?,
         last_accepted_at: row.get("last_accepted_at"),
         failing: number("failing_epoch")
             .zip(row.get("failing_until"))
@@ -169,9 +174,7 @@ async fn write(transaction: &Transaction<'_>, changes: &[Change]) -> Result<(), 
         let outcome = change.outcome.as_ref().map(Json);
         let statement = transaction.prepare_cached(insert).await?;
         let epoch = signed(change.epoch);
-        transaction
-            .execute(&statement, &[&kind.to_string(), &change.webhook_id, &epoch, &at, &outcome])
-            .await?;
+        transaction.execute(&statement, &[&kind.label(), &change.webhook_id, &epoch, &at, &outcome]).await?;
     }
     Ok(())
 }

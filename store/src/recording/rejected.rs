@@ -42,7 +42,7 @@ pub(super) async fn add(
                 &column!(rows.iter(), row => day_of(row.rejected_at)),
                 &column!(rows.iter(), row => row.id),
                 &column!(rows.iter(), row => row.rejected_at),
-                &column!(rows.iter(), row => clean(&row.field)),
+                &column!(rows.iter(), row => row.field.label()),
                 &column!(rows.iter(), row => clean(&row.reason)),
                 &column!(rows.iter(), row => clean(&row.routing_key)),
                 &column!(rows.iter(), row => clean(&row.message_id)),
@@ -70,6 +70,7 @@ fn keep(rows: &[&Rejected], mut room: u64) -> Vec<Bytes> {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use posthorn_domain::event::Field;
     use uuid::Uuid;
 
     use super::*;
@@ -79,7 +80,7 @@ mod tests {
         let rejected = |bytes: usize| Rejected {
             id: Uuid::nil(),
             rejected_at: Timestamp::UNIX_EPOCH,
-            field: String::new(),
+            field: Field::Message,
             reason: String::new(),
             routing_key: String::new(),
             message_id: String::new(),

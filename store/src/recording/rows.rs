@@ -4,7 +4,10 @@ use std::{borrow::Cow, collections::HashSet, time::Duration};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use posthorn_domain::journal::{Attempted, Consequence, Dropped};
+use posthorn_domain::{
+    journal::{Attempted, Dropped},
+    step::{Step, StepKind},
+};
 use tokio_postgres::{Error, types::Json};
 use uuid::Uuid;
 
@@ -65,7 +68,7 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Atte
             &statement,
             &[
                 &column!(rows.iter(), row => day_of(row.started_at)),
-                &column!(rows.iter(), row => row.id),
+                &column!(rows.iter(), row => row.id.0),
                 &column!(rows.iter(), row => row.event_id.as_str()),
                 &column!(rows.iter(), row => row.webhook_id.0),
                 &column!(rows.iter(), row => signed(row.epoch)),
@@ -77,8 +80,8 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Atte
                 &column!(rows.iter(), row => row.outcome.unreachable().map(|(class, _)| class.label())),
                 &column!(rows.iter(), row => row.outcome.unreachable().map(|(_, error)| clean(error))),
                 &column!(rows.iter(), row => Some(clean(&row.response_body)).filter(|body| !body.is_empty())),
-                &column!(rows.iter(), row => step(row.consequence).0),
-                &column!(rows.iter(), row => step(row.consequence).1),
+                &column!(rows.iter(), row => step(row.step).label()),
+                &column!(rows.iter(), row => row.step.next_attempt()),
                 &column!(rows.iter(), row => row.event_type.as_str()),
                 &column!(rows.iter(), row => clean(&row.company_id)),
                 &column!(rows.iter(), row => row.phases.dns.map(millis)),
@@ -92,16 +95,16 @@ pub(super) async fn attempts(transaction: &Transaction<'_>, rows: &mut Vec<&Atte
         )
         .await?;
     let mut written: HashSet<Uuid> = written.iter().map(|row| row.get(0)).collect();
-    rows.retain(|row| written.remove(&row.id));
+    rows.retain(|row| written.remove(&row.id.0));
     Ok(())
 }
 
-/// A delivery that gives up has failed; whether it disables its webhook is decided afterwards.
-fn step(consequence: Consequence) -> (&'static str, Option<Timestamp>) {
-    match consequence {
-        Consequence::Succeed => ("succeed", None),
-        Consequence::Retry(at) => ("retry", Some(at)),
-        Consequence::GiveUp | Consequence::DisableNow => ("fail", None),
+/// Whether a failed delivery disables its webhook is decided afterwards.
+fn step(step: Step<Timestamp>) -> StepKind {
+    match step {
+        Step::Succeed => StepKind::Succeed,
+        Step::Retry(_) => StepKind::Retry,
+        Step::GiveUp | Step::Disable => StepKind::GiveUp,
     }
 }
 
@@ -122,7 +125,7 @@ pub(super) async fn dropped(transaction: &Transaction<'_>, rows: &mut [&Dropped]
             &statement,
             &[
                 &column!(rows.iter(), row => day_of(row.dropped_at)),
-                &column!(rows.iter(), row => clean(&row.event_id)),
+                &column!(rows.iter(), row => clean(row.event_id.as_str())),
                 &column!(rows.iter(), row => row.webhook_id.0),
                 &column!(rows.iter(), row => row.dropped_at),
                 &column!(rows.iter(), row => clean(&row.reason)),

@@ -14,7 +14,10 @@ use tokio_postgres::{
 };
 
 use super::{NewWebhook, WebhookRecord};
-use crate::error::StoreError;
+use crate::{
+    columns::{optional_word, word},
+    error::StoreError,
+};
 
 /// What its owner says of a webhook, as columns.
 pub(super) struct Columns<'a> {
@@ -22,7 +25,7 @@ pub(super) struct Columns<'a> {
     rules: Json<&'a Vec<Rule>>,
     timeout: i32,
     in_flight: i32,
-    policy: String,
+    policy: &'static str,
     key_id: Option<&'a String>,
     sealed: Option<&'a Vec<u8>>,
     metadata: Json<&'a BTreeMap<String, String>>,
@@ -35,7 +38,7 @@ impl<'a> Columns<'a> {
             rules: Json(&webhook.rules),
             timeout: webhook.timeout.as_millis() as i32,
             in_flight: i32::from(webhook.max_in_flight),
-            policy: webhook.disable_policy.to_string(),
+            policy: webhook.disable_policy.label(),
             key_id: webhook.headers.sealed.as_ref().map(|sealed| &sealed.key_id),
             sealed: webhook.headers.sealed.as_ref().map(|sealed| &sealed.bytes),
             metadata: Json(&webhook.metadata),
@@ -67,17 +70,16 @@ impl<'a> Columns<'a> {
 
 pub(super) fn read(row: &Row) -> Result<WebhookRecord, StoreError> {
     let id = WebhookId(row.get("id"));
-    let unreadable = |problem: String| StoreError::Unreadable { id, problem };
-    let reason: Option<&str> = row.get("disabled_reason");
+    let unreadable = || StoreError::unreadable(format!("webhook {id}"));
     Ok(WebhookRecord {
         described: NewWebhook {
             id,
             name: row.get("name"),
             url: row.get("url"),
-            rules: read_rules(row).map_err(unreadable)?,
+            rules: read_rules(row).map_err(unreadable())?,
             timeout: read_timeout(row),
             max_in_flight: read_in_flight(row),
-            disable_policy: row.get::<_, &str>("disable_policy").parse().map_err(unreadable)?,
+            disable_policy: word(row, "disable_policy").map_err(unreadable())?,
             description: row.get("description"),
             http2: row.get("http2"),
             headers: read_headers(row),
@@ -85,8 +87,8 @@ pub(super) fn read(row: &Row) -> Result<WebhookRecord, StoreError> {
             contact: row.get("contact"),
         },
         revision: row.get("revision"),
-        state: row.get::<_, &str>("state").parse().map_err(unreadable)?,
-        disabled_reason: reason.map(str::parse).transpose().map_err(unreadable)?,
+        state: word(row, "state").map_err(unreadable())?,
+        disabled_reason: optional_word(row, "disabled_reason").map_err(unreadable())?,
         disabled_at: row.get("disabled_at"),
         disabled_outcome: row.get("disabled_outcome"),
         epoch: read_epoch(row),

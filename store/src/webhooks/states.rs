@@ -3,7 +3,7 @@
 use posthorn_domain::{id::WebhookId, webhook::State};
 
 use super::WebhookRecord;
-use crate::{actor::Actor, connect::Store, error::StoreError};
+use crate::{actor::Actor, columns::word, connect::Store, error::StoreError};
 
 impl Store {
     /// Enables a disabled webhook in a new epoch: attempts of what waits count from 1. An enabled one
@@ -89,15 +89,16 @@ impl Store {
             let transaction = actor.begin(&mut client).await?;
             // Locked, so that what is told of the change is true whoever else changes it.
             let lock = "SELECT state FROM webhooks WHERE id = $1 AND state <> 'deleted' FOR UPDATE";
-            let was: Option<String> = transaction.query_opt(lock, &[&id.0]).await?.map(|row| row.get(0));
+            let was = transaction.query_opt(lock, &[&id.0]).await?;
             let has_changed = transaction.execute(update, &[&id.0]).await? == 1;
             transaction.commit().await?;
             Ok((was, has_changed))
         };
         let (was, has_changed) = changed.await.map_err(StoreError::query(task))?;
         drop(client);
-        let state = was.ok_or(StoreError::UnknownWebhook(id))?;
-        match has_changed || state == wanted.to_string() {
+        let was = was.ok_or(StoreError::UnknownWebhook(id))?;
+        let state = word(&was, "state").map_err(StoreError::unreadable(format!("webhook {id}")))?;
+        match has_changed || state == wanted {
             true => self.webhook(id).await,
             false => Err(StoreError::WrongState { id, state, advice }),
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use posthorn_domain::replay;
 use posthorn_store::{Actor, NewReplay, Progress, Store};
 use posthorn_tests::{
     App, Client, Event, Gate, Receiver, Reply, Request, always, api::text, event, eventually, ids,
@@ -179,7 +180,7 @@ async fn what_is_canceled_stays_so_whatever_is_under_way() {
         since: Timestamp::UNIX_EPOCH,
         until: Timestamp::now(),
         event_types: None,
-        which: "all".to_owned(),
+        kind: replay::Kind::All,
         dry_run: false,
         companies: None,
     };
@@ -191,7 +192,7 @@ async fn what_is_canceled_stays_so_whatever_is_under_way() {
     let progress = Progress { ended: Some(Ok(())), ..Progress::default() };
     store.advance_replay(asked.id, process, &progress).await.expect("it answers");
     let replay = store.replay(asked.id).await.expect("it answers").expect("it is there");
-    assert_eq!(replay.state, "canceled");
+    assert_eq!(replay.state, replay::State::Canceled);
 }
 
 #[tokio::test]

@@ -8,8 +8,10 @@ use lapin::{Channel, Connection, ConnectionProperties, options::BasicGetOptions}
 use posthorn_broker::{Raw, RawError};
 use posthorn_domain::{
     event::ContentDigest,
-    journal::{Attempted, Consequence, Entry, encode},
+    id::{AttemptId, EventId},
+    journal::{Attempted, Entry, encode},
     outcome::{Outcome, Phases},
+    step::Step,
 };
 use posthorn_proto::Publisher;
 use posthorn_tests::{App, Receiver, Servers, always, event, eventually_is};
@@ -133,8 +135,8 @@ async fn publish(mut raw: Raw, exchange: &str, key: &[u8], body: &[u8]) -> Resul
 fn forged(webhook: &str) -> Vec<u8> {
     let now = Timestamp::now();
     let attempted = Attempted {
-        id: Uuid::now_v7(),
-        event_id: Uuid::now_v7().to_string(),
+        id: AttemptId(Uuid::now_v7()),
+        event_id: EventId(Uuid::now_v7().to_string()),
         event_type: "todo.created".to_owned(),
         company_id: String::new(),
         digest: ContentDigest(Uuid::nil()),
@@ -148,7 +150,7 @@ fn forged(webhook: &str) -> Vec<u8> {
         address: None,
         response_headers: Vec::new(),
         response_body: String::new(),
-        consequence: Consequence::DisableNow,
+        step: Step::Disable,
         first_attempt_at: now,
     };
     encode([&Entry::Attempted(Box::new(attempted))]).to_vec()

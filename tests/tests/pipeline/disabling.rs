@@ -111,7 +111,7 @@ async fn with_policy_failing_a_poisonous_event_does_not_silence_a_healthy_receiv
         app.database.attempts(&webhook).await.into_iter().find(|attempt| attempt.attempt == 6)
     })
     .await;
-    assert_eq!((last.event_id.as_str(), last.step.as_str()), (poison.id.as_str(), "fail"));
+    assert_eq!((last.event_id.as_str(), last.step.as_str()), (poison.id.as_str(), "give_up"));
     assert_ne!(app.state(&webhook).await, "disabled");
     let after = event("todo.created");
     app.publish(&after).await;

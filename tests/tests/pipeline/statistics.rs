@@ -5,10 +5,11 @@ use std::time::Duration;
 use jiff::{Timestamp, ToSpan};
 use posthorn_domain::{
     event::ContentDigest,
-    id::WebhookId,
-    journal::{Attempted, Consequence, Entry, Routed},
+    id::{AttemptId, WebhookId},
+    journal::{Attempted, Entry, Routed},
     outcome::{Outcome, Phases, UnreachableClass},
     statistics::Tally,
+    step,
 };
 use posthorn_store::{ALL_WEBHOOKS, Recording, Span, Step, Store};
 use posthorn_tests::{App, Receiver, Reply, event, eventually, eventually_is, statuses};
@@ -67,8 +68,8 @@ fn entries(number: i64, webhooks: &[WebhookId], base: Timestamp) -> Vec<Entry> {
         let timeout = Outcome::Unreachable { class: UnreachableClass::Timeout, error: "late".to_owned() };
         let is_good = number % 2 == 0;
         Entry::Attempted(Box::new(Attempted {
-            id: Uuid::now_v7(),
-            event_id: event.id.clone(),
+            id: AttemptId(Uuid::now_v7()),
+            event_id: event.id.as_str().into(),
             event_type: event.r#type.clone(),
             company_id: event.company_id.clone(),
             digest: ContentDigest(Uuid::nil()),
@@ -82,7 +83,7 @@ fn entries(number: i64, webhooks: &[WebhookId], base: Timestamp) -> Vec<Entry> {
             address: None,
             response_headers: Vec::new(),
             response_body: String::new(),
-            consequence: if is_good { Consequence::Succeed } else { Consequence::Retry(at + 5.seconds()) },
+            step: if is_good { step::Step::Succeed } else { step::Step::Retry(at + 5.seconds()) },
             first_attempt_at: at,
         }))
     }));
