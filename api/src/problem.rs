@@ -264,7 +264,9 @@ impl From<StoreError> for Problem {
             StoreError::BadUrl(_)
             | StoreError::Tls(_)
             | StoreError::Query { .. }
+            | StoreError::BadValue { .. }
             | StoreError::Migration(_)
+            | StoreError::OtherTables(_)
             | StoreError::Unreadable { .. } => {
                 tracing::error!("cannot answer a request: {}", error_chain(&error));
                 Self::new(Kind::Internal, "the log of the API says what; the request id helps to find it")

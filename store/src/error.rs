@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use deadpool_postgres::{PoolError, TimeoutType};
 use posthorn_domain::{id::WebhookId, webhook::State};
 use posthorn_timing::within;
+use refinery::error::Kind;
 use tokio_postgres::error::SqlState;
 
 use crate::{connect::not_trusted, quota::OverQuota};
@@ -21,7 +22,10 @@ pub(crate) async fn answered<T>(
     within(ANSWER_TIMEOUT, asking, || StoreError::NoAnswer { task }).await
 }
 
-/// Why the database did not do what it was asked.
+/// What the driver or a library said, in its own words: for people to read, not to be told apart by.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the database did not do what it was asked. Callers tell the cases apart; no type of a driver shows.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The setting is not a database URL.
@@ -34,7 +38,7 @@ pub enum StoreError {
     Tls(String),
     /// No connection.
     #[error("no connection to PostgreSQL")]
-    NoConnection(#[source] Box<dyn std::error::Error + Send + Sync>),
+    NoConnection(#[source] Cause),
     /// It did not answer in time.
     #[error("cannot {task}: PostgreSQL does not answer")]
     NoAnswer {
@@ -43,18 +47,32 @@ pub enum StoreError {
     },
     /// The tables are missing.
     #[error("the database has no Posthorn tables, or older ones: run `posthorn migrate`")]
-    NotMigrated(#[source] tokio_postgres::Error),
+    NotMigrated(#[source] Cause),
     /// A query failed.
     #[error("cannot {task}")]
     Query {
         /// What was being done.
         task: &'static str,
         /// What PostgreSQL said.
-        source: tokio_postgres::Error,
+        source: Cause,
+    },
+    /// A query failed because of the values that it was given (SQLSTATE classes 22 and 23): with the same
+    /// values it fails again.
+    #[error("cannot {task}")]
+    BadValue {
+        /// What was being done.
+        task: &'static str,
+        /// What PostgreSQL said.
+        source: Cause,
     },
     /// The migrations failed.
     #[error("cannot bring the database up to date")]
-    Migration(#[source] refinery::Error),
+    Migration(#[source] Cause),
+    /// The tables were made by other migrations than these.
+    #[error(
+        "another version of Posthorn has made the tables of this database: use that one, or an empty database"
+    )]
+    OtherTables(#[source] Cause),
     /// A row holds what this version cannot read.
     #[error("cannot read {what}: {problem}")]
     Unreadable {
@@ -112,11 +130,12 @@ impl StoreError {
     }
 
     pub(crate) fn query(task: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Self {
-        move |source| match source.code() {
+        move |error| match error.code() {
             Some(code) if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::UNDEFINED_COLUMN => {
-                Self::NotMigrated(source)
+                Self::NotMigrated(Box::new(error))
             }
-            _ => Self::Query { task, source },
+            Some(code) if is_about_the_values(code) => Self::BadValue { task, source: Box::new(error) },
+            Some(_) | None => Self::Query { task, source: Box::new(error) },
         }
     }
 
@@ -125,14 +144,26 @@ impl StoreError {
         move |problem| Self::Unreadable { what: what.to_string(), problem }
     }
 
-    /// Whether the fault lies in the data given (SQLSTATE classes 22 and 23), so that trying again
-    /// with the same data cannot help.
+    pub(crate) fn of_migrations(error: refinery::Error) -> Self {
+        match error.kind() {
+            Kind::DivergentVersion(..) | Kind::MissingVersion(_) => Self::OtherTables(Box::new(error)),
+            Kind::InvalidName
+            | Kind::InvalidVersion
+            | Kind::RepeatedVersion(_)
+            | Kind::InvalidMigrationPath(..)
+            | Kind::ConfigError(_)
+            | Kind::Connection(..)
+            | Kind::InvalidMigrationFile(..) => Self::Migration(Box::new(error)),
+        }
+    }
+
+    /// Whether the fault lies in the data given, so that trying again with the same data cannot help.
     pub fn is_about_the_data(&self) -> bool {
         match self {
-            Self::Query { source, .. } => source
-                .code()
-                .is_some_and(|code| code.code().starts_with("22") || code.code().starts_with("23")),
-            Self::BadUrl(_)
+            Self::BadValue { .. } => true,
+            Self::Query { .. }
+            | Self::OtherTables(_)
+            | Self::BadUrl(_)
             | Self::Tls(_)
             | Self::NoConnection(_)
             | Self::NoAnswer { .. }
@@ -144,4 +175,9 @@ impl StoreError {
             | Self::WrongState { .. } => false,
         }
     }
+}
+
+/// SQLSTATE class 22 is a value that cannot be, class 23 one that a constraint refuses.
+fn is_about_the_values(code: &SqlState) -> bool {
+    code.code().starts_with("22") || code.code().starts_with("23")
 }

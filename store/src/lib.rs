@@ -39,7 +39,7 @@ pub use catalogue::{Company, EventType, EventTypeDescription, Project};
 pub use conflicts::{ConflictFilter, ConflictRecord};
 pub use connect::Store;
 pub use deliveries::{AttemptRecord, DeliveryFilter};
-pub use error::StoreError;
+pub use error::{Cause, StoreError};
 pub use events::{EventFilter, EventRecord, EventRow};
 pub use idempotency::Begun;
 pub use janitor::Janitor;

@@ -21,7 +21,7 @@ pub async fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
     let migrating = async {
         let locked = client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
         locked.map_err(StoreError::query("wait for other migrations"))?;
-        let report = migrations::runner().run_async(&mut client).await.map_err(StoreError::Migration)?;
+        let report = migrations::runner().run_async(&mut client).await.map_err(StoreError::of_migrations)?;
         Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
     };
     // The lock goes with the connection.

@@ -99,7 +99,7 @@ impl Store {
         for name in &old {
             if let Err(error) = client.batch_execute(&dropping(name)).await {
                 client.batch_execute("ROLLBACK").await.map_err(StoreError::query("drop a partition"))?;
-                return Err(StoreError::Query { task: "drop a partition", source: error });
+                return Err(StoreError::query("drop a partition")(error));
             }
         }
         if !old.is_empty() {

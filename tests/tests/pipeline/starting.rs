@@ -40,6 +40,16 @@ async fn five_migrations_at_once_are_safe_and_a_further_one_changes_nothing() {
 }
 
 #[tokio::test]
+async fn tables_of_another_version_are_left_alone_and_told_of() {
+    let app = App::create().await;
+    app.database.execute("UPDATE refinery_schema_history SET name = 'pipeline' WHERE version = 1", &[]).await;
+
+    let answer = app.run(&["migrate"]).await;
+
+    assert!(answer.failure().contains("another version of Posthorn has made the tables"));
+}
+
+#[tokio::test]
 async fn metrics_count_what_happened() {
     let app = App::create().await;
     let receiver = Receiver::start(always(200)).await;
