@@ -2,7 +2,6 @@
 # The images that the compose file and the Dockerfile name: those that are there or can be pulled, and
 # where no registry answers, stand-ins made of Debian's packages.
 
-debian_mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 standin_base=posthorn-standin-base:trixie
 rust_image=$(sed -n 's/^ARG RUST_IMAGE=//p' "$repository/deploy/Dockerfile")
 runtime_image=$(sed -n 's/^ARG RUNTIME_IMAGE=//p' "$repository/deploy/Dockerfile")
@@ -48,7 +47,7 @@ provide_base() {
     ((EUID == 0)) || fail "only root can make a base image with debootstrap"
     say "Making a base image of Debian 13 with debootstrap"
     rm -rf "$state/base"
-    debootstrap --variant=minbase trixie "$state/base" "$debian_mirror" >"$state/debootstrap.log" 2>&1 ||
+    debootstrap --variant=minbase trixie "$state/base" "$(debian_mirror)" >"$state/debootstrap.log" 2>&1 ||
         { tail -n 5 "$state/debootstrap.log" >&2 && fail "debootstrap failed; its last words are above"; }
     tar --directory "$state/base" --create . | docker import - "$standin_base" >/dev/null
     rm -rf "$state/base"
@@ -59,7 +58,6 @@ provide_base() {
 provide_prebuilt() {
     local context=$state/rust binary=${POSTHORN_BINARY:-}
     if [[ -z $binary ]]; then
-        need_cargo
         say "Building posthorn outside (cargo build --release)"
         (cd "$repository" && cargo build --quiet --release --locked --bin posthorn)
         binary=$repository/target/release/posthorn

@@ -17,6 +17,7 @@ use crate::{
     cleanup,
     command::{self, Answer},
     database::Database,
+    process::{ADMIN, API},
     servers::scratch,
 };
 
@@ -181,8 +182,8 @@ fn environment(
         ("POSTHORN_SECRET_KEYS", SECRET_KEYS),
         ("POSTHORN_ALLOW_NETWORKS", "127.0.0.1/32"),
         ("POSTHORN_ALLOW_HTTP", "true"),
-        ("POSTHORN_ADMIN_ADDR", "127.0.0.1:0"),
-        ("POSTHORN_API_ADDR", "127.0.0.1:0"),
+        ("POSTHORN_ADMIN_ADDR", &format!("{ADMIN}:0")),
+        ("POSTHORN_API_ADDR", &format!("{API}:0")),
         ("POSTHORN_ADMIN_TOKEN", ADMIN_TOKEN),
         ("POSTHORN_API_RATE", "100000"),
         ("POSTHORN_LOG", &log),

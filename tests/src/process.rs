@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -16,6 +16,11 @@ use tokio::{
 };
 
 use crate::{PATIENCE, eventually, eventually_is, http, servers::binary};
+
+/// Where a process serves its admin pages, on a port that the system picks.
+pub(crate) const ADMIN: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// Where a process serves the API: another address than the admin pages, which tells their ports apart.
+pub(crate) const API: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// A running `posthorn`; killed when dropped.
 pub struct Process {
@@ -76,24 +81,20 @@ impl Process {
         self.child.try_wait().expect("a child can be waited for").is_none()
     }
 
-    /// The address of its admin pages: the one that a log line about `admin` names.
+    /// The address of its admin pages.
     pub async fn admin(&mut self) -> SocketAddr {
-        eventually(&format!("{} logs its admin address", self.name), async || {
-            let address = self.log().lines().find_map(admin_address);
-            assert!(address.is_some() || self.is_running(), "{} has ended:\n{}", self.name, self.log());
-            address
-        })
-        .await
+        self.listens_at("its admin pages", ADMIN).await
     }
 
     /// The address of its API.
     pub async fn api(&mut self) -> SocketAddr {
-        eventually(&format!("{} logs the address of its API", self.name), async || {
-            let log = self.log();
-            let mut lines = log.lines().filter(|line| line.contains("serving the API on"));
-            let address = lines.next().and_then(|line| line.rsplit("http://").next()?.trim().parse().ok());
-            assert!(address.is_some() || self.is_running(), "{} has ended:\n{}", self.name, self.log());
-            address
+        self.listens_at("its API", API).await
+    }
+
+    async fn listens_at(&mut self, what: &str, address: Ipv4Addr) -> SocketAddr {
+        eventually(&format!("{} serves {what}", self.name), async || {
+            assert!(self.is_running(), "{} has ended:\n{}", self.name, self.log());
+            xtask::listener::of(self.id(), address)
         })
         .await
     }
@@ -173,12 +174,4 @@ fn prepared(mut command: Command, settings: &BTreeMap<String, String>) -> Comman
     command.env_clear().envs(settings).env("RUST_BACKTRACE", "1").env("NO_COLOR", "1");
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
-}
-
-fn admin_address(line: &str) -> Option<SocketAddr> {
-    let line = line.to_lowercase();
-    let about_admin = ["admin", "/livez", "/readyz"].iter().any(|word| line.contains(word));
-    let start = line.rfind("127.0.0.1:").filter(|_| about_admin)?;
-    let address = line[start..].split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').next()?;
-    address.parse().ok().filter(|address: &SocketAddr| address.port() != 0)
 }

@@ -1,16 +1,12 @@
 //! The servers that the tests run on, and the binary that they test.
 //!
-//! Most tests share the servers of `make test`. A test that stops servers has private ones, made by
-//! `deploy/local/servers`.
+//! Most tests share the servers of `make test`. A test that stops servers has private ones.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Output,
-};
+use std::{env, path::PathBuf, sync::Arc};
 
-use tokio::process::Command;
 use uuid::Uuid;
+use xtask::servers::{self, Connections};
+pub use xtask::{binary, repository};
 
 /// A broker and a Postgres.
 pub struct Servers {
@@ -18,9 +14,9 @@ pub struct Servers {
     pub amqp_url: String,
     /// Some database of the Postgres.
     pub database_url: String,
-    folder: Option<PathBuf>,
-    /// What the script prints about them.
-    environment: String,
+    /// Ways to the Postgres, if tests of connections use it.
+    connections: Option<Connections>,
+    private: Option<Arc<servers::Servers>>,
     shares_broker: bool,
 }
 
@@ -30,44 +26,41 @@ impl Servers {
         Self {
             amqp_url: given("POSTHORN_AMQP_URL"),
             database_url: given("POSTHORN_DATABASE_URL"),
-            folder: None,
-            environment: String::new(),
+            connections: None,
+            private: None,
             shares_broker: true,
         }
     }
 
     /// Servers for one test, which may stop and start them. They go when this is dropped.
     pub async fn private() -> Self {
-        let mut servers = Self::started("up", false).await;
-        servers.amqp_url = servers.setting("POSTHORN_AMQP_URL");
-        servers
+        let private = private_folder();
+        let settings = act(&private, servers::Servers::up).await;
+        Self {
+            amqp_url: settings.amqp_url.expect("the broker has a URL"),
+            database_url: settings.database_url.expect("the database has a URL"),
+            connections: None,
+            private: Some(private),
+            shares_broker: false,
+        }
     }
 
     /// A PostgreSQL for one test, with TLS and a socket, and PgBouncer before it; the broker is shared.
     pub async fn of_connections() -> Self {
-        let mut servers = Self::started("up-connections", true).await;
-        servers.amqp_url = given("POSTHORN_AMQP_URL");
-        servers
+        let private = private_folder();
+        let (settings, connections) = act(&private, servers::Servers::up_connections).await;
+        Self {
+            amqp_url: given("POSTHORN_AMQP_URL"),
+            database_url: settings.database_url.expect("the database has a URL"),
+            connections: Some(connections),
+            private: Some(private),
+            shares_broker: true,
+        }
     }
 
-    async fn started(action: &str, shares_broker: bool) -> Self {
-        let folder = scratch().join(format!("servers-{}", Uuid::now_v7().simple()));
-        let mut servers = Self {
-            amqp_url: String::new(),
-            database_url: String::new(),
-            folder: Some(folder),
-            environment: String::new(),
-            shares_broker,
-        };
-        servers.script(action).await;
-        servers.environment = servers.script("env").await;
-        servers.database_url = servers.setting("POSTHORN_DATABASE_URL");
-        servers
-    }
-
-    /// What the script exports under this name.
-    pub fn setting(&self, name: &str) -> String {
-        exported(&self.environment, name)
+    /// Ways to the Postgres of a test of connections.
+    pub fn connections(&self) -> &Connections {
+        self.connections.as_ref().expect("these servers were started for a test of connections")
     }
 
     /// Whether nobody else uses them.
@@ -77,95 +70,78 @@ impl Servers {
 
     /// Stops the broker as an operator would.
     pub async fn stop_broker(&self) {
-        self.script("stop-broker").await;
+        act(self.own(), servers::Servers::stop_broker).await;
     }
 
     /// Kills the broker.
     pub async fn kill_broker(&self) {
-        self.script("kill-broker").await;
+        act(self.own(), servers::Servers::kill_broker).await;
     }
 
     /// Starts the broker again and waits until it answers.
     pub async fn start_broker(&self) {
-        self.script("start-broker").await;
+        act(self.own(), servers::Servers::start_broker).await;
     }
 
     /// Makes the stopped broker forget everything it held.
     pub fn wipe_broker(&self) {
-        let data = self.private_folder().join("broker/data");
+        let data = self.own().folder().join("broker/data");
         std::fs::remove_dir_all(&data).unwrap_or_else(|error| panic!("{}: {error}", data.display()));
     }
 
     /// Stops Postgres, ending all sessions.
     pub async fn stop_postgres(&self) {
-        self.script("stop-postgres").await;
+        act(self.own(), servers::Servers::stop_postgres).await;
     }
 
     /// Starts Postgres again and waits until it answers.
     pub async fn start_postgres(&self) {
-        self.script("start-postgres").await;
+        act(self.own(), servers::Servers::start_postgres).await;
     }
 
     /// Runs `rabbitmqctl` with these arguments on the broker.
     pub async fn control(&self, arguments: &[&str]) {
-        self.script_with("control", arguments).await;
+        let arguments: Vec<_> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        act(self.own(), move |servers| {
+            servers.control(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        })
+        .await;
     }
 
-    fn private_folder(&self) -> &Path {
-        self.folder.as_deref().expect("only private servers are stopped")
-    }
-
-    async fn script(&self, action: &str) -> String {
-        self.script_with(action, &[]).await
-    }
-
-    async fn script_with(&self, action: &str, arguments: &[&str]) -> String {
-        let script = repository().join("deploy/local/servers");
-        let run = Command::new(&script).arg(action).arg(self.private_folder()).args(arguments).output().await;
-        let Output { status, stdout, stderr } =
-            run.unwrap_or_else(|error| panic!("cannot run {}: {error}", script.display()));
-        assert!(status.success(), "servers {action}: {}", String::from_utf8_lossy(&stderr));
-        String::from_utf8_lossy(&stdout).into_owned()
+    fn own(&self) -> &Arc<servers::Servers> {
+        self.private.as_ref().expect("only private servers are stopped")
     }
 }
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        let Some(folder) = &self.folder else { return };
-        let script = repository().join("deploy/local/servers");
-        let removed = std::process::Command::new(script).arg("remove").arg(folder).output();
-        if !removed.is_ok_and(|output| output.status.success()) {
-            eprintln!("note: could not remove the servers in {}", folder.display());
+        let Some(private) = &self.private else { return };
+        if let Err(error) = private.remove() {
+            eprintln!("note: could not remove the servers in {}: {error:#}", private.folder().display());
         }
     }
+}
+
+/// Waits for what blocks, without holding up what else the test does.
+async fn act<T: Send + 'static>(
+    servers: &Arc<servers::Servers>,
+    action: impl FnOnce(&servers::Servers) -> anyhow::Result<T> + Send + 'static,
+) -> T {
+    let servers = servers.clone();
+    let done = tokio::task::spawn_blocking(move || action(&servers)).await;
+    done.expect("no action panics").unwrap_or_else(|error| panic!("private servers: {error:#}"))
+}
+
+fn private_folder() -> Arc<servers::Servers> {
+    let folder = scratch().join(format!("servers-{}", Uuid::now_v7().simple()));
+    Arc::new(servers::Servers::of(&folder).expect("the folder has an absolute path"))
 }
 
 fn given(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `make test`"))
 }
 
-/// The binary under test: `POSTHORN_BIN`, or that of the last debug build.
-pub fn binary() -> PathBuf {
-    env::var_os("POSTHORN_BIN").map_or_else(|| target().join("debug/posthorn"), PathBuf::from)
-}
-
 /// A folder for what tests write.
 pub fn scratch() -> PathBuf {
-    target().join("tmp")
-}
-
-fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
-}
-
-/// The repository's folder.
-pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in a folder of the repository")
-}
-
-/// Reads a line `export NAME=value`, whose value the shell may have quoted with backslashes.
-fn exported(environment: &str, name: &str) -> String {
-    let prefix = format!("export {name}=");
-    let value = environment.lines().find_map(|line| line.strip_prefix(&prefix));
-    value.unwrap_or_else(|| panic!("no {name} in: {environment}")).replace('\\', "")
+    xtask::target().join("tmp")
 }

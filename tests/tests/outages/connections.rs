@@ -50,7 +50,7 @@ async fn a_server_that_signed_its_certificate_itself_can_be_trusted() {
     let servers = Servers::of_connections().await;
     let mut app = App::on(&servers, &[]).await;
     let database = Urls::of(&servers, &app);
-    let folder = servers.setting("POSTHORN_TEST_CERTIFICATES");
+    let folder = servers.connections().certificates.display().to_string();
     for statement in [OWN_CERTIFICATE, OWN_KEY, "SELECT pg_reload_conf()"] {
         app.database.script(&statement.replace("CERTIFICATES", &folder)).await;
     }
@@ -74,7 +74,7 @@ async fn sockets_several_hosts_and_words_lead_to_the_database() {
     let servers = Servers::of_connections().await;
     let mut app = App::on(&servers, &[]).await;
     let Urls { name, port, .. } = Urls::of(&servers, &app);
-    let socket = servers.setting("POSTHORN_TEST_SOCKETS");
+    let socket = servers.connections().sockets.display();
     for url in [
         format!("postgres:///{name}?host={socket}&port={port}&user=posthorn"),
         format!("postgres:///{name}?host={socket}&port={port}&user=posthorn&sslmode=require"),
@@ -125,7 +125,7 @@ async fn options_in_the_url_hold_for_every_command_and_role_beside_ours() {
 async fn everything_works_through_pgbouncer_with_session_pooling() {
     let servers = Servers::of_connections().await;
     let mut app = App::unmigrated(&servers, &[]).await;
-    let port = servers.setting("POSTHORN_TEST_PGBOUNCER_PORT");
+    let port = servers.connections().pgbouncer;
     let url = format!("postgres://posthorn@127.0.0.1:{port}/{}", Urls::of(&servers, &app).name);
     app.settings.insert("POSTHORN_DATABASE_URL".to_owned(), url);
     app.run(&["migrate"]).await.success();
@@ -153,7 +153,7 @@ impl Urls {
     fn of(servers: &Servers, app: &App) -> Self {
         let (server, name) = app.database.url.rsplit_once('/').expect("a URL has a path");
         let (_, port) = server.rsplit_once(':').expect("the URL has a port");
-        let certificates = servers.setting("POSTHORN_TEST_CERTIFICATES");
+        let certificates = servers.connections().certificates.display().to_string();
         Self { name: name.to_owned(), port: port.to_owned(), certificates }
     }
 
