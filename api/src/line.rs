@@ -27,7 +27,7 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct Line {
     url: String,
     names: Names,
-    events: OnceCell<posthorn_proto::Publisher>,
+    events: OnceCell<posthorn_publisher::Publisher>,
     viewer: Mutex<Option<Viewer>>,
     open: watch::Sender<Option<Open>>,
 }
@@ -78,7 +78,7 @@ impl Line {
 
     /// Publishes an event and waits for the confirm.
     pub(crate) async fn publish(&self, event: &v1::Event) -> Result<(), Problem> {
-        let connect = || posthorn_proto::Publisher::connect(&self.url, self.names.prefix());
+        let connect = || posthorn_publisher::Publisher::connect(&self.url, self.names.prefix());
         let publisher = self.events.get_or_try_init(connect).await.map_err(|error| {
             tracing::warn!("cannot publish an event: {}", error_chain(&error));
             unavailable()

@@ -8,7 +8,7 @@ use axum::{
 use posthorn_broker::BrokerError;
 use posthorn_domain::error_chain::error_chain;
 use posthorn_matching::Problem as Fault;
-use posthorn_proto::PublishError;
+use posthorn_publisher::PublishError;
 use posthorn_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lapin::Connection;
-use posthorn_proto::confirm::ConfirmChannel;
+use posthorn_publisher::confirm::ConfirmChannel;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 

@@ -20,7 +20,7 @@ use lapin::{
     options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use posthorn_proto::confirm::{ConfirmChannel, Publication};
+use posthorn_publisher::confirm::{ConfirmChannel, Publication};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 

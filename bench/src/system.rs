@@ -6,7 +6,8 @@ use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties, options::QueueDeclareOptions,
     types::FieldTable,
 };
-use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, confirm::Publication};
+use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE};
+use posthorn_publisher::confirm::Publication;
 
 use crate::{
     ceiling::Ceiling,

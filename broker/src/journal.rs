@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use metrics::Unit;
 use posthorn_domain::journal::{Entry, encode};
-use posthorn_proto::confirm::Publication;
+use posthorn_publisher::confirm::Publication;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},

@@ -18,7 +18,8 @@ use posthorn_domain::{
     journal::{Entry, Rejected},
     trace_context::TraceContext,
 };
-use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, confirm::Publication, v1};
+use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE, v1};
+use posthorn_publisher::confirm::Publication;
 use prost::Message as _;
 use uuid::Uuid;
 

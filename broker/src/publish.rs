@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use posthorn_domain::error_chain::error_chain;
-use posthorn_proto::confirm::{ConfirmChannel, Publication};
+use posthorn_publisher::confirm::{ConfirmChannel, Publication};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::timeout,

@@ -7,6 +7,7 @@ pub mod address;
 pub mod breaker;
 pub mod delivery;
 pub mod delivery_batch;
+pub mod error_chain;
 pub mod event;
 pub mod health;
 pub mod id;
@@ -33,5 +34,3 @@ pub mod verdict;
 pub mod webhook;
 pub mod webhook_index;
 pub mod words;
-
-pub use posthorn_proto::error_chain;

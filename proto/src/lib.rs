@@ -1,16 +1,4 @@
-//! The messages of Posthorn, generated from the `.proto` files beside this crate, and a publisher.
-//!
-//! A service that publishes events needs this crate alone: build a [`v1::Event`] and hand it to a
-//! [`Publisher`]. Without the default feature `publisher` only the message types remain.
-
-#[cfg(feature = "publisher")]
-pub mod confirm;
-pub mod error_chain;
-#[cfg(feature = "publisher")]
-mod publisher;
-
-#[cfg(feature = "publisher")]
-pub use publisher::{PublishError, Publisher};
+//! The messages of Posthorn, generated from the `.proto` files beside this crate.
 
 /// Package `posthorn.v1`.
 pub mod v1 {

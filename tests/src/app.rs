@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use posthorn_proto::Publisher;
+use posthorn_publisher::Publisher;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 

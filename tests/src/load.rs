@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use posthorn_proto::Publisher;
+use posthorn_publisher::Publisher;
 use tokio::{
     sync::watch,
     task::JoinSet,

@@ -10,7 +10,7 @@ use clap::Args;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use posthorn_domain::{event::Event, moment::Moment};
 use posthorn_matching::event_type::{RESERVED, is_reserved};
-use posthorn_proto::{
+use posthorn_publisher::{
     Publisher,
     v1::{self, event::Data},
 };
@@ -111,7 +111,7 @@ impl Publish {
         let mut waiting = FuturesUnordered::new();
         let mut confirmed = 0;
         let mut last_id = String::new();
-        let mut settle = |result: Result<(), posthorn_proto::PublishError>| match result {
+        let mut settle = |result: Result<(), posthorn_publisher::PublishError>| match result {
             Ok(()) => confirmed += 1,
             Err(error) => tracing::error!("{error}"),
         };

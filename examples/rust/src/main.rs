@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::post,
 };
-use posthorn_proto::{
+use posthorn_publisher::{
     Publisher,
     v1::{Event, event::Data},
 };

@@ -13,7 +13,7 @@ use posthorn_domain::{
     outcome::{Outcome, Phases},
     step::Step,
 };
-use posthorn_proto::Publisher;
+use posthorn_publisher::Publisher;
 use posthorn_tests::{App, Receiver, Servers, always, event, eventually_is};
 use uuid::Uuid;
 
