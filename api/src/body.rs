@@ -31,9 +31,16 @@ pub(crate) type Fields = BTreeMap<String, Box<RawValue>>;
 pub(crate) struct Body<T> {
     /// What it says.
     pub(crate) value: T,
-    /// Its bytes.
+    /// As it was sent.
+    pub(crate) sent: Sent,
+}
+
+/// What was sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// The bytes.
     pub(crate) bytes: Bytes,
-    /// Counts them.
+    /// Counts them as long as they, or what was read of them, are worked on.
     _hold: Hold,
 }
 
@@ -55,7 +62,10 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
 
     async fn from_request(request: Request, api: &Shared) -> Result<Self, Problem> {
         let (bytes, hold) = bytes(request, api, &["application/json"]).await?;
-        Ok(Self { value: read(&fields(&bytes)?).map_err(Problem::invalid)?, bytes, _hold: hold })
+        Ok(Self {
+            value: read(&fields(&bytes)?).map_err(Problem::invalid)?,
+            sent: Sent { bytes, _hold: hold },
+        })
     }
 }
 
@@ -67,7 +77,8 @@ impl<T: DeserializeOwned> FromRequest<Shared> for OptionalBody<T> {
         let types: &[_] = if has_type { &["application/json"] } else { &[] };
         let (bytes, hold) = bytes(request, api, types).await?;
         let fields = if bytes.is_empty() { Fields::new() } else { fields(&bytes)? };
-        Ok(Self(Body { value: read(&fields).map_err(Problem::invalid)?, bytes, _hold: hold }))
+        let value = read(&fields).map_err(Problem::invalid)?;
+        Ok(Self(Body { value, sent: Sent { bytes, _hold: hold } }))
     }
 }
 

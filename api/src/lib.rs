@@ -7,21 +7,21 @@
 //! handlers themselves.
 
 mod access;
+mod actions;
 mod bodies;
 mod body;
 mod caller;
 mod checks;
+mod deadline;
 mod document;
 mod id;
 mod legible;
-mod line;
 mod metrics;
 mod once;
 mod page;
 mod problem;
 mod query;
 mod rates;
-mod replay;
 mod request_id;
 mod routes;
 mod schema;
@@ -41,7 +41,7 @@ use axum::{
 };
 use bytes::Bytes;
 use posthorn_attempt::{CannotPrepare, Receivers};
-use posthorn_broker::{Broker, BrokerError};
+use posthorn_broker::Client;
 use posthorn_domain::keyring::KeyRing;
 use posthorn_store::{AccessUpdate, Store};
 use tokio::{net::TcpListener, sync::mpsc};
@@ -52,10 +52,10 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     access::Access,
+    actions::Actions,
     bodies::Bodies,
     checks::Checks,
     document::Document,
-    line::Line,
     problem::{Kind, Problem},
     rates::Rates,
     serve::Limits,
@@ -76,9 +76,6 @@ const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// Why the API cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The broker, in a way that trying again cannot mend.
-    #[error(transparent)]
-    Broker(#[from] BrokerError),
     /// The HTTP client for tests of webhooks.
     #[error(transparent)]
     Client(#[from] CannotPrepare),
@@ -91,24 +88,21 @@ pub struct Parts {
     /// The database.
     pub store: Store,
     /// The broker.
-    pub broker: Arc<Broker>,
-    /// Where the broker is.
-    pub amqp_url: String,
+    pub client: Arc<Client>,
     /// Encrypts secrets.
     pub keys: KeyRing,
     /// What changes of tokens and schemas.
     pub access: mpsc::Receiver<AccessUpdate>,
 }
 
-/// Serves requests and works on replays until `stop`; on `stop` finishes those that run.
+/// Serves requests until `stop`; on `stop` finishes those that run, and what they have begun.
 ///
 /// # Errors
-/// If the HTTP client cannot be prepared, and those of the broker that trying again cannot mend.
+/// If the HTTP client cannot be prepared.
 pub async fn run(parts: Parts, settings: Settings, stop: CancellationToken) -> Result<(), ApiError> {
     metrics::describe();
-    let Parts { listener, store, broker, amqp_url, keys, access } = parts;
+    let Parts { listener, store, client, keys, access } = parts;
     let api = Arc::new(Api {
-        line: Line::new(amqp_url, broker.names().clone()),
         rates: Rates::new(settings.requests_per_second),
         receivers: Receivers::new(settings.addresses.clone(), &settings.name_servers, 0)?,
         company_requests: Rates::new(settings.company_requests_per_second),
@@ -118,6 +112,8 @@ pub async fn run(parts: Parts, settings: Settings, stop: CancellationToken) -> R
         bodies: Bodies::new(settings.bodies_bytes, settings.most_body_bytes),
         tests: Shares::new(MOST_TESTS, MOST_TESTS_OF_ONE),
         changes: Shares::new(MOST_CHANGES, 1),
+        actions: Actions::new(),
+        client,
         store,
         keys,
         settings,
@@ -133,14 +129,9 @@ pub async fn run(parts: Parts, settings: Settings, stop: CancellationToken) -> R
         let _halt = halt.clone().drop_guard();
         api.access.follow(access, &halt).await;
     };
-    let keeping = async {
-        let _halt = halt.clone().drop_guard();
-        api.line.keep(&broker, &halt).await.map_err(ApiError::from)
-    };
-    let replaying = replay::run(api.clone(), halt.clone());
-    let ((), (), kept, ()) = tokio::join!(serving, following, keeping, replaying);
-    api.line.close().await;
-    kept
+    tokio::join!(serving, following);
+    api.actions.finish().await;
+    Ok(())
 }
 
 fn router(api: Shared) -> Router {
@@ -167,6 +158,7 @@ fn router(api: Shared) -> Router {
     };
     router
         .layer(middleware::from_fn(legible::check))
+        .layer(middleware::from_fn(deadline::keep))
         .layer(middleware::from_fn(metrics::count))
         .layer(middleware::from_fn(request_id::identify))
         .layer(middleware::from_fn(legible::mark))

@@ -1,8 +1,9 @@
 //! Requests that create something, done once: `Idempotency-Key`.
 //!
 //! The first request with a key takes it, and its answer is kept for 24 hours, encrypted, since it may
-//! hold a secret. If the process falls in between, nobody knows whether something was made: the key
-//! stays taken, so that it is never made twice.
+//! hold a secret. What it does runs to its end whatever becomes of the request, so that whoever asks again
+//! is answered. If the process falls in between, nobody knows whether something was made: the key stays
+//! taken, so that it is never made twice.
 
 use axum::{
     extract::FromRequestParts,
@@ -14,11 +15,13 @@ use posthorn_store::Begun;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::{
+    body::Sent,
     caller::Caller,
     problem::{Kind, Problem},
-    state::{Api, Shared},
+    state::Shared,
 };
 
 const HEADER: &str = "idempotency-key";
@@ -85,53 +88,25 @@ impl FromRequestParts<Shared> for Once {
 }
 
 impl Once {
-    /// Does it, unless it was done before: then answers as before.
+    /// Does it to its end, unless it was done before: then answers as before.
     ///
     /// # Errors
     /// Those of doing it; and if the key's first request runs, or was another.
     pub(crate) async fn perform(
         self,
-        api: &Api,
+        api: &Shared,
         caller: &Caller,
-        body: &[u8],
-        act: impl Future<Output = Result<Answer, Problem>>,
+        body: Sent,
+        act: impl Future<Output = Result<Answer, Problem>> + Send + 'static,
     ) -> Result<Response, Problem> {
-        let Some(key) = &self.key else { return act.await.map(Answer::into_response) };
-        match api.store.begin_once(caller.token_id, key, &self.fingerprint(body)).await? {
-            Begun::First => {}
-            Begun::Different => {
-                let detail = "this Idempotency-Key came with another request before: take a new one";
-                return Err(Problem::new(Kind::KeyReused, detail));
-            }
-            Begun::Running => {
-                let detail = "a request with this Idempotency-Key was begun and has no answer yet: try again, \
-                              or look what it has made";
-                return Err(Problem::new(Kind::KeyInUse, detail).after(1));
-            }
-            Begun::Answered(sealed) => {
-                let kept = api.keys.open_bytes(&sealed, key.as_bytes()).ok();
-                let kept: Option<Answer> = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-                let lost = || Problem::new(Kind::Internal, "the kept answer cannot be read any more");
-                let answer = kept.ok_or_else(lost)?;
-                return Ok(answer.with("idempotency-replayed", "true".to_owned()).into_response());
-            }
-        }
-        match act.await {
-            Ok(answer) => {
-                let written = serde_json::to_vec(&answer).expect("what we show can be written");
-                let sealed = api.keys.seal_bytes(&written, key.as_bytes(), rand::random());
-                if let Err(error) = api.store.answer_once(caller.token_id, key, &sealed).await {
-                    tracing::warn!("cannot keep an answer for its Idempotency-Key: {}", error_chain(&error));
-                }
-                Ok(answer.into_response())
-            }
-            Err(problem) => {
-                if let Err(error) = api.store.give_up_once(caller.token_id, key).await {
-                    tracing::warn!("cannot give an Idempotency-Key up: {}", error_chain(&error));
-                }
-                Err(problem)
-            }
-        }
+        let fingerprint = self.fingerprint(&body.bytes);
+        let Some(key) = self.key else { return act.await.map(Answer::into_response) };
+        let doing = once(api.clone(), caller.token_id, key, fingerprint, act);
+        let doing = async {
+            let _body = body;
+            doing.await
+        };
+        api.actions.run(doing).await.map(Answer::into_response)
     }
 
     fn fingerprint(&self, body: &[u8]) -> [u8; 32] {
@@ -141,5 +116,49 @@ impl Once {
             hash.update(part);
         }
         hash.finalize().into()
+    }
+}
+
+async fn once(
+    api: Shared,
+    token: Uuid,
+    key: String,
+    fingerprint: [u8; 32],
+    act: impl Future<Output = Result<Answer, Problem>>,
+) -> Result<Answer, Problem> {
+    match api.store.begin_once(token, &key, &fingerprint).await? {
+        Begun::First => {}
+        Begun::Different => {
+            let detail = "this Idempotency-Key came with another request before: take a new one";
+            return Err(Problem::new(Kind::KeyReused, detail));
+        }
+        Begun::Running => {
+            let detail = "a request with this Idempotency-Key was begun and has no answer yet: try again, \
+                              or look what it has made";
+            return Err(Problem::new(Kind::KeyInUse, detail).after(1));
+        }
+        Begun::Answered(sealed) => {
+            let kept = api.keys.open_bytes(&sealed, key.as_bytes()).ok();
+            let kept: Option<Answer> = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            let lost = || Problem::new(Kind::Internal, "the kept answer cannot be read any more");
+            let answer = kept.ok_or_else(lost)?;
+            return Ok(answer.with("idempotency-replayed", "true".to_owned()));
+        }
+    }
+    match act.await {
+        Ok(answer) => {
+            let written = serde_json::to_vec(&answer).expect("what we show can be written");
+            let sealed = api.keys.seal_bytes(&written, key.as_bytes(), rand::random());
+            if let Err(error) = api.store.answer_once(token, &key, &sealed).await {
+                tracing::warn!("cannot keep an answer for its Idempotency-Key: {}", error_chain(&error));
+            }
+            Ok(answer)
+        }
+        Err(problem) => {
+            if let Err(error) = api.store.give_up_once(token, &key).await {
+                tracing::warn!("cannot give an Idempotency-Key up: {}", error_chain(&error));
+            }
+            Err(problem)
+        }
     }
 }

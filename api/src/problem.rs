@@ -5,7 +5,6 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use posthorn_broker::BrokerError;
 use posthorn_domain::error_chain::error_chain;
 use posthorn_matching::Problem as Fault;
 use posthorn_publisher::PublishError;
@@ -275,17 +274,15 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl From<BrokerError> for Problem {
-    fn from(error: BrokerError) -> Self {
-        tracing::warn!("cannot answer a request: {}", error_chain(&error));
-        Self::new(Kind::Unavailable, "RabbitMQ does not answer: try again later").after(5)
-    }
-}
-
 impl From<PublishError> for Problem {
     fn from(error: PublishError) -> Self {
         tracing::warn!("cannot publish an event: {}", error_chain(&error));
-        let detail = "RabbitMQ did not confirm the event: publish it again with the same id";
+        let detail = match error {
+            PublishError::Connect(_) => "RabbitMQ does not answer: try again later",
+            PublishError::Unconfirmed { .. } | PublishError::TooLong(_) => {
+                "RabbitMQ did not confirm the event: publish it again with the same id"
+            }
+        };
         Self::new(Kind::Unavailable, detail).after(5)
     }
 }

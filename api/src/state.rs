@@ -3,17 +3,21 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use posthorn_attempt::Receivers;
-use posthorn_domain::{address::AddressPolicy, id::WebhookId, keyring::KeyRing, token::TokenHash};
+use posthorn_broker::Client;
+use posthorn_domain::{
+    address::AddressPolicy, error_chain::error_chain, id::WebhookId, keyring::KeyRing, token::TokenHash,
+};
 use posthorn_matching::rule::Limits;
-use posthorn_store::{Quotas, Store, WebhookRecord};
+use posthorn_replay::send;
+use posthorn_store::{Outgoing, Quotas, Store, WebhookRecord};
 use uuid::Uuid;
 
 use crate::{
     access::Access,
+    actions::Actions,
     bodies::Bodies,
     caller::{Caller, Tenant},
     checks::Checks,
-    line::Line,
     problem::Problem,
     rates::Rates,
     shares::Shares,
@@ -40,8 +44,6 @@ pub struct Settings {
     pub addresses: AddressPolicy,
     /// The name servers that are asked for their hosts; the system's if there are none.
     pub name_servers: Vec<SocketAddr>,
-    /// How many deliveries a replay publishes in a second.
-    pub replays_per_second: u32,
     /// How many connections there are at a time.
     pub connections: usize,
     /// How long a connection may have no request.
@@ -61,7 +63,7 @@ pub(crate) struct Api {
     pub(crate) settings: Settings,
     pub(crate) store: Store,
     pub(crate) keys: KeyRing,
-    pub(crate) line: Line,
+    pub(crate) client: Arc<Client>,
     /// Requests of each token.
     pub(crate) rates: Rates<Uuid>,
     /// Requests of the tokens that see the same companies.
@@ -79,12 +81,21 @@ pub(crate) struct Api {
     pub(crate) tests: Shares<Tenant>,
     /// Changes of webhooks that run.
     pub(crate) changes: Shares<WebhookId>,
+    /// Actions that run to their end whatever becomes of their requests.
+    pub(crate) actions: Actions,
 }
 
 /// The state of the router.
 pub(crate) type Shared = Arc<Api>;
 
 impl Api {
+    /// Sends what was promised. If that fails, the worker of the outbox does it later.
+    pub(crate) async fn send(&self, promised: Outgoing) {
+        if let Err(error) = send(&self.store, &self.client, promised).await {
+            tracing::warn!("what was promised is sent later: {}", error_chain(&error));
+        }
+    }
+
     /// A webhook that the caller may see.
     pub(crate) async fn webhook(&self, caller: &Caller, id: WebhookId) -> Result<WebhookRecord, Problem> {
         let webhook = self.store.webhook(id).await?;

@@ -8,6 +8,7 @@
 mod acks;
 mod backlog;
 mod broker;
+mod client;
 mod consume;
 mod error;
 mod journal;
@@ -21,6 +22,7 @@ mod viewer;
 
 pub use backlog::Backlog;
 pub use broker::{Broker, Config, QueueType, Role};
+pub use client::Client;
 pub use consume::{ConsumerChannel, Receipt, Received, Source};
 pub use error::BrokerError;
 pub use journal::Journal;

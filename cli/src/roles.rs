@@ -1,15 +1,12 @@
 //! Roles: read settings, connect, start, wait.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use anyhow::Context;
 use posthorn_broker::Broker;
-use posthorn_domain::{error_chain::error_chain, status::Status};
-use posthorn_store::{AccessWatch, Store, Wants, Watch};
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    sync::mpsc,
-};
+use posthorn_domain::status::Status;
+use posthorn_store::{Store, Wants, Watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,10 +19,10 @@ use crate::{
     telemetry,
 };
 
+mod api;
+
 /// Updates that wait for a role: each holds at most all webhooks.
 const MOST_UPDATES: usize = 16;
-/// Connections to the API that wait to be taken.
-const BACKLOG: u32 = 4096;
 
 /// A role and its settings.
 pub(crate) enum Role {
@@ -81,7 +78,7 @@ impl Role {
             Self::Router(settings) => start_router(settings, lifecycle),
             Self::Dispatcher(settings) => start_dispatcher(settings, lifecycle),
             Self::Recorder(settings) => start_recorder(settings, lifecycle),
-            Self::Api(settings) => start_api(*settings, lifecycle).await,
+            Self::Api(settings) => api::start(*settings, lifecycle),
         }
     }
 }
@@ -201,75 +198,6 @@ fn start_recorder(settings: RecorderSettings, lifecycle: &mut Lifecycle) -> anyh
         Ok(posthorn_recorder::run(broker, store, settings, mailer, status, stop).await?)
     });
     Ok(checks)
-}
-
-async fn start_api(settings: ApiRoleSettings, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
-    let broker = Arc::new(settings.broker.broker(&settings.topology)?);
-    let store = Store::new(&settings.database.url()?, settings.api.api_database_connections.into())?;
-    let status = Status::starting("PostgreSQL has not answered");
-    let (changes, access) = mpsc::channel(MOST_UPDATES);
-    let watch = AccessWatch::new(&settings.database.url()?, changes);
-    let checks = vec![connected(&broker), check(&status), check(&watch.status())];
-    let address = settings.api.api_addr;
-    let listener = listen(address).with_context(|| {
-        format!("cannot serve the API on {address}: set POSTHORN_API_ADDR to a free address")
-    })?;
-    tracing::info!("serving the API on http://{}", listener.local_addr()?);
-    let parts = posthorn_api::Parts {
-        listener,
-        store: store.clone(),
-        broker,
-        amqp_url: settings.broker.url()?,
-        keys: settings.keys.ring()?,
-        access,
-    };
-    let quotas = settings.api.quotas();
-    let api = posthorn_api::Settings {
-        most_body_bytes: settings.api.api_max_body_bytes as usize,
-        most_event_bytes: settings.events.max_event_bytes as usize,
-        most_match_steps: settings.events.max_match_steps,
-        admin_token: settings.api.admin_token()?,
-        requests_per_second: settings.api.api_rate,
-        allow_origins: settings.api.api_allow_origins,
-        limits: settings.filters.limits(),
-        addresses: settings.addresses.policy(),
-        name_servers: settings.name_servers.addresses(),
-        replays_per_second: settings.api.replay_rate,
-        connections: settings.api.api_connections as usize,
-        idle: settings.api.api_idle_timeout,
-        bodies_bytes: settings.api.api_body_bytes as usize,
-        quotas,
-        company_events_per_second: settings.api.quotas.company_event_rate,
-        company_requests_per_second: settings.api.quotas.company_request_rate,
-    };
-    let stop = lifecycle.stop_token();
-    lifecycle.spawn(async move { Ok(watch.run(stop).await?) });
-    let stop = lifecycle.stop_token();
-    lifecycle.spawn(async move { Ok(posthorn_api::run(parts, api, stop).await?) });
-    let stop = lifecycle.stop_token();
-    lifecycle.spawn(async move {
-        stop.run_until_cancelled(watch_database(store, status)).await;
-        Ok(())
-    });
-    Ok(checks)
-}
-
-/// Connections that the API has no time for yet wait with the system.
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-/// Tells whether the database answers, again and again.
-async fn watch_database(store: Store, status: Status) {
-    loop {
-        let missing = store.check().await.err().map(|error| format!("PostgreSQL: {}", error_chain(&error)));
-        let pause = if missing.is_some() { Duration::from_millis(500) } else { Duration::from_secs(5) };
-        status.set(missing);
-        tokio::time::sleep(pause).await;
-    }
 }
 
 fn check(status: &Status) -> Check {

@@ -33,8 +33,8 @@ GRANT SELECT, UPDATE ON rejected_events TO posthorn_api;
 -- Triggers write these with every change.
 GRANT INSERT ON audit_log, notifications TO posthorn_api;
 GRANT SELECT, INSERT, UPDATE ON webhook_versions, notification_sequences TO posthorn_api;
--- Tokens, requests that are done once, replays, the catalogue, statistics, and who changed what.
-GRANT SELECT, INSERT, UPDATE, DELETE ON tokens, idempotency_keys, replays, event_types, companies, projects
-    TO posthorn_api;
+-- Tokens, requests that are done once, replays, what is to be sent to RabbitMQ, the catalogue, statistics, and who changed what.
+GRANT SELECT, INSERT, UPDATE, DELETE ON tokens, idempotency_keys, replays, outbox, event_types, companies,
+    projects TO posthorn_api;
 GRANT USAGE ON SEQUENCE catalogue_revision TO posthorn_api;
 GRANT SELECT ON audit_log, statistics_minutes, statistics_hours TO posthorn_api;

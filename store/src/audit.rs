@@ -1,9 +1,13 @@
-//! The audit log. Changes to webhooks and tokens are written into it by triggers, in the same
-//! transaction; whatever else a person does is noted here.
+//! The audit log. Changes to webhooks, tokens and the catalogue are written into it by triggers; whatever
+//! else a person does is noted here, in the transaction that does it.
 
+use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use serde_json::{Value, value::RawValue};
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::{
+    Error, Row,
+    types::{Json, ToSql},
+};
 use uuid::Uuid;
 
 use crate::{actor::Actor, connect::Store, error::StoreError};
@@ -33,8 +37,24 @@ pub struct AuditEntry {
     pub after: Option<Box<RawValue>>,
 }
 
+/// Notes what somebody does, in the transaction that does it.
+pub(crate) async fn note(
+    transaction: &impl GenericClient,
+    actor: &Actor,
+    subject: &str,
+    subject_id: &str,
+    after: Option<&Value>,
+) -> Result<(), Error> {
+    let insert = "INSERT INTO audit_log (token_id, actor, request_id, action, subject, subject_id, after)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let (action, after) = (actor.action, after.map(Json));
+    let params: [&(dyn ToSql + Sync); 7] =
+        [&actor.token_id, &actor.name, &actor.request_id, &action, &subject, &subject_id, &after];
+    transaction.execute(insert, &params).await.map(|_| ())
+}
+
 impl Store {
-    /// Notes what somebody did.
+    /// Notes what somebody is about to do that changes nothing in the database.
     ///
     /// # Errors
     /// If the database refuses or is gone.
@@ -45,17 +65,9 @@ impl Store {
         subject_id: &str,
         after: Option<&Value>,
     ) -> Result<(), StoreError> {
-        let insert = "INSERT INTO audit_log (token_id, actor, request_id, action, subject, subject_id, after)
-                      VALUES ($1, $2, $3, $4, $5, $6, $7)";
         let client = self.client().await?;
-        let (action, after) = (actor.action, after.map(Json));
-        let noted = client
-            .execute(
-                insert,
-                &[&actor.token_id, &actor.name, &actor.request_id, &action, &subject, &subject_id, &after],
-            )
-            .await;
-        noted.map(|_| ()).map_err(StoreError::query("write the audit log"))
+        let noted = note(&client, actor, subject, subject_id, after).await;
+        noted.map_err(StoreError::query("write the audit log"))
     }
 
     /// What was done before entry `before`, the latest first, at most `limit`; to one thing, if it is given.

@@ -13,11 +13,15 @@ use posthorn_domain::{
     step::StepKind,
 };
 use posthorn_matching::event_type::TypePattern;
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 use uuid::Uuid;
 
 use crate::{
     actor::Actor,
+    audit,
     columns::{optional_word, word},
     connect::Store,
     error::StoreError,
@@ -121,18 +125,21 @@ impl Store {
         );
         let NewReplay { id, webhook_id, since, until, kind, dry_run, companies, .. } = replay;
         let types = replay.event_types.as_ref().map(Json);
-        let client = self.client().await?;
-        let added = client
-            .query_one(&insert, &[id, &webhook_id.0, since, until, &types, &kind.label(), dry_run, companies])
-            .await;
-        let added = read(&added.map_err(StoreError::query("begin the replay"))?)?;
-        drop(client);
         let after = serde_json::json!({
             "webhook_id": webhook_id, "since": since, "until": until, "event_types": replay.event_types,
             "only": kind, "dry_run": dry_run,
         });
-        self.note(actor, "replay", &format!("rpl_{}", id.simple()), Some(&after)).await?;
-        Ok(added)
+        let mut client = self.client().await?;
+        let added = async {
+            let transaction = client.transaction().await?;
+            let params: [&(dyn ToSql + Sync); 8] =
+                [id, &webhook_id.0, since, until, &types, &kind.label(), dry_run, companies];
+            let added = transaction.query_one(&insert, &params).await?;
+            audit::note(&transaction, actor, "replay", &subject(*id), Some(&after)).await?;
+            transaction.commit().await?;
+            Ok(added)
+        };
+        read(&added.await.map_err(StoreError::query("begin the replay"))?)
     }
 
     /// One replay.
@@ -171,13 +178,16 @@ impl Store {
     pub async fn cancel_replay(&self, id: Uuid, actor: &Actor) -> Result<Option<ReplayRecord>, StoreError> {
         let update = "UPDATE replays SET state = 'canceled', finished_at = now(), updated_at = now()
                       WHERE id = $1 AND state = 'running'";
-        let client = self.client().await?;
-        let canceled =
-            client.execute(update, &[&id]).await.map_err(StoreError::query("cancel the replay"))?;
+        let mut client = self.client().await?;
+        let canceled = async {
+            let transaction = client.transaction().await?;
+            if transaction.execute(update, &[&id]).await? == 1 {
+                audit::note(&transaction, actor, "replay", &subject(id), None).await?;
+            }
+            transaction.commit().await
+        };
+        canceled.await.map_err(StoreError::query("cancel the replay"))?;
         drop(client);
-        if canceled == 1 {
-            self.note(actor, "replay", &format!("rpl_{}", id.simple()), None).await?;
-        }
         self.replay(id).await
     }
 
@@ -278,6 +288,11 @@ impl Store {
         let rows = rows.map_err(StoreError::query("look for deliveries to replay"))?;
         rows.iter().map(read_candidate).collect()
     }
+}
+
+/// How the audit log names it.
+fn subject(id: Uuid) -> String {
+    format!("rpl_{}", id.simple())
 }
 
 fn read_candidate(row: &Row) -> Result<Candidate, StoreError> {

@@ -367,18 +367,19 @@ async fn redeliver(
 ) -> Result<Response, Problem> {
     let webhook = api.webhook(&caller, id::webhook(&webhook)?).await?;
     let found = naming::event(&api, &caller, &event).await?;
-    let act = async {
+    let (shared, actor) = (api.clone(), caller.acts("delivery.redeliver"));
+    let act = async move {
         must_be_enabled(&webhook)?;
-        must_be_wanted(&api, &webhook, &found)?;
+        must_be_wanted(&shared, &webhook, &found)?;
+        let EventRecord { event_ref, id: event_id, message, received_at, .. } = found;
         let webhook_id = webhook.described.id;
-        api.line.deliver(webhook_id, found.event_ref, found.message.clone(), found.received_at).await?;
-        let subject = format!("{}/{webhook_id}", found.event_ref);
-        api.store.note(&caller.acts("delivery.redeliver"), "delivery", &subject, None).await?;
-        let redelivered =
-            Redelivered { event_ref: found.event_ref, event_id: found.id.to_string(), webhook_id };
+        let promised =
+            shared.store.add_redelivery(webhook_id, event_ref, message, received_at, &actor).await?;
+        shared.send(promised).await;
+        let redelivered = Redelivered { event_ref, event_id: event_id.to_string(), webhook_id };
         Ok(Answer::new(StatusCode::ACCEPTED, &redelivered))
     };
-    once.perform(&api, &caller, &body.bytes, act).await
+    once.perform(&api, &caller, body.sent, act).await
 }
 
 /// Nothing reaches a webhook that its rules keep from it.

@@ -168,14 +168,16 @@ async fn publish(
     once: Once,
     body: Body<EventInput>,
 ) -> Result<Response, Problem> {
-    let act = async {
-        let event = body.value.read(&api, &caller).await?;
+    let (shared, by, Body { value, sent }) = (api.clone(), caller.clone(), body);
+    let act = async move {
+        let (api, caller) = (shared, by);
+        let event = value.read(&api, &caller).await?;
         let too_many = |(seconds, detail)| Problem::new(Kind::TooManyRequests, detail).after(seconds);
         count(&api, &event.company_id, 1).map_err(too_many)?;
-        api.line.publish(&event).await?;
+        api.client.publish(&event).await?;
         Ok(Answer::new(StatusCode::ACCEPTED, &Published::of(event)))
     };
-    once.perform(&api, &caller, &body.bytes, act).await
+    once.perform(&api, &caller, sent, act).await
 }
 
 /// Events to publish.
@@ -272,9 +274,9 @@ async fn publish_item(api: Shared, checked: Checked, over_rate: Option<String>) 
     };
     let (result, errors) = match over_rate {
         Some(detail) => ("unconfirmed", vec![Wrong::at("", "too_many_events", detail)]),
-        None => match api.line.publish(&event).await {
+        None => match api.client.publish(&event).await {
             Ok(()) => ("published", Vec::new()),
-            Err(problem) => ("unconfirmed", vec![Wrong::at("", "unconfirmed", problem.detail())]),
+            Err(error) => ("unconfirmed", vec![Wrong::at("", "unconfirmed", Problem::from(error).detail())]),
         },
     };
     let Published { id, r#ref } = Published::of(event);

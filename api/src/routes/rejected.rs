@@ -22,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
-    body::OptionalBody,
+    body::{Body, OptionalBody},
     caller::{Caller, May, Read, Write},
     id::RejectedId,
     once::{Answer, Once},
@@ -179,20 +179,23 @@ async fn publish(
     OptionalBody(body): OptionalBody<EventInput>,
 ) -> Result<Response, Problem> {
     let (row, bytes) = find(&api, &caller, &id).await?;
-    let act = async {
+    let (shared, by, Body { value, sent }) = (api.clone(), caller.clone(), body);
+    let repaired = (!sent.bytes.is_empty()).then_some(value);
+    let act = async move {
+        let (api, caller) = (shared, by);
         must_be_open(&row)?;
-        let event = match body.bytes.is_empty() {
-            true => as_it_is(&row, bytes, &api)?,
-            false => body.value.read(&api, &caller).await?,
+        let event = match repaired {
+            None => as_it_is(&row, bytes, &api)?,
+            Some(repaired) => repaired.read(&api, &caller).await?,
         };
-        api.line.publish(&event).await?;
-        let actor = caller.acts("rejected_event.publish");
-        api.store.resolve_rejected_event(row.id, Resolution::Published, &actor).await?;
+        let (message, actor) = (event.encode_to_vec().into(), caller.acts("rejected_event.publish"));
+        let promised = api.store.publish_rejected_event(row.id, message, &actor).await?;
+        api.send(promised.ok_or_else(|| resolved("resolved"))?).await;
         let event_ref = EventRef::new(&event.company_id, &event.id);
         let republished = Republished { id: RejectedId(row.id).to_string(), event_ref, event_id: event.id };
         Ok(Answer::new(StatusCode::ACCEPTED, &republished))
     };
-    once.perform(&api, &caller, &body.bytes, act).await
+    once.perform(&api, &caller, sent, act).await
 }
 
 fn as_it_is(row: &RejectedRecord, bytes: Bytes, api: &Api) -> Result<v1::Event, Problem> {
@@ -220,7 +223,7 @@ async fn discard(
     let (row, _) = find(&api, &caller, &id).await?;
     must_be_open(&row)?;
     let actor = caller.acts("rejected_event.discard");
-    match api.store.resolve_rejected_event(row.id, Resolution::Discarded, &actor).await? {
+    match api.store.discard_rejected_event(row.id, &actor).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(resolved("resolved")),
     }

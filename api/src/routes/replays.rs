@@ -199,8 +199,10 @@ async fn begin(
     body: Body<ReplayInput>,
 ) -> Result<Response, Problem> {
     let webhook = api.webhook(&caller, id::webhook(&id)?).await?;
-    let act = async {
-        let replay = body.value.check(webhook.described.id, &caller, Timestamp::now())?;
+    let (shared, by, Body { value, sent }) = (api.clone(), caller.clone(), body);
+    let act = async move {
+        let (api, caller) = (shared, by);
+        let replay = value.check(webhook.described.id, &caller, Timestamp::now())?;
         if !replay.dry_run {
             must_be_enabled(&webhook)?;
         }
@@ -208,7 +210,7 @@ async fn begin(
         let location = format!("/v1/replays/{}", ReplayId(replay.asked.id));
         Ok(Answer::new(StatusCode::ACCEPTED, &Replay::from(replay)).with("location", location))
     };
-    once.perform(&api, &caller, &body.bytes, act).await
+    once.perform(&api, &caller, sent, act).await
 }
 
 /// What a list of replays may be asked for.

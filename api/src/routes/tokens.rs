@@ -156,15 +156,17 @@ async fn create(
     once: Once,
     body: Body<TokenInput>,
 ) -> Result<Response, Problem> {
-    let act = async {
-        let (new, token) = body.value.check(Timestamp::now())?;
+    let (shared, by, Body { value, sent }) = (api.clone(), caller.clone(), body);
+    let act = async move {
+        let (api, caller) = (shared, by);
+        let (new, token) = value.check(Timestamp::now())?;
         let record = api.store.add_token(&new, &caller.acts("token.create")).await?;
         api.access.add(new.hash, Arc::new(record.clone()));
         let location = format!("/v1/tokens/{}", TokenId(record.id));
         let answer = Answer::new(StatusCode::CREATED, &TokenView::of(record, Some(&token)));
         Ok(answer.with("location", location))
     };
-    once.perform(&api, &caller, &body.bytes, act).await
+    once.perform(&api, &caller, sent, act).await
 }
 
 /// What a list of tokens may be asked for.

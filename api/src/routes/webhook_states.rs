@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    body::OptionalBody,
+    body::{Body, OptionalBody},
     caller::{Caller, May, Write},
     id,
     once::{Answer, Once},
@@ -153,8 +153,10 @@ async fn rotate_secret(
     OptionalBody(body): OptionalBody<Rotation>,
 ) -> Result<Response, Problem> {
     let id = api.webhook(&caller, id::webhook(&id)?).await?.described.id;
-    let act = async {
-        let overlap = body.value.overlap()?;
+    let (shared, by, Body { value, sent }) = (api.clone(), caller.clone(), body);
+    let act = async move {
+        let (api, caller) = (shared, by);
+        let overlap = value.overlap()?;
         let (secret, sealed) = api.keys.fresh_secret(id, rand::random(), rand::random());
         let actor = caller.acts("webhook.rotate_secret");
         let webhook = api.store.rotate_secret(id, &sealed, overlap, &actor).await?;
@@ -162,5 +164,5 @@ async fn rotate_secret(
         let shown = Webhook::of(webhook, waiting(&api, id).await, &caller, &api.keys).with_secret(&secret);
         Ok(Answer::new(StatusCode::OK, &shown).with("etag", tag))
     };
-    once.perform(&api, &caller, &body.bytes, act).await
+    once.perform(&api, &caller, sent, act).await
 }

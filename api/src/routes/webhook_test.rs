@@ -92,10 +92,11 @@ async fn test(
         attempt: 1,
         trace: None,
     };
+    // Noted before: no attempt is made that the audit log does not tell of.
+    api.store.note(&caller.acts("webhook.test"), "webhook", &id.to_string(), None).await?;
     let started = Instant::now();
     let answer = api.receivers.send(&target, request).await;
     let duration_ms = started.elapsed().as_millis() as u64;
-    api.store.note(&caller.acts("webhook.test"), "webhook", &id.to_string(), None).await?;
     Ok(Json(Tested::of(&event, answer, duration_ms, caller.sees_addresses())))
 }
 

@@ -182,7 +182,7 @@ async fn shown(api: &Api, caller: &Caller, webhook: WebhookRecord) -> Result<Web
 }
 
 pub(crate) async fn waiting(api: &Api, id: WebhookId) -> Option<u32> {
-    api.line.waiting(&[id]).await.into_iter().next().flatten()
+    api.client.waiting(&[id]).await.into_iter().next().flatten()
 }
 
 /// What a list of webhooks may be asked for.
@@ -256,7 +256,7 @@ async fn list(
         _ => last_scanned.filter(|_| is_whole_scan),
     };
     let ids: Vec<_> = found.iter().map(|webhook| webhook.described.id).collect();
-    let waiting = api.line.waiting(&ids).await;
+    let waiting = api.client.waiting(&ids).await;
     let data = found.into_iter().zip(waiting);
     Ok(Json(PageOf {
         data: data.map(|(webhook, waiting)| Webhook::of(webhook, waiting, &caller, &api.keys)).collect(),
@@ -276,9 +276,11 @@ async fn create(
     once: Once,
     body: Body<WebhookInput>,
 ) -> Result<Response, Problem> {
-    let act = async {
+    let (shared, by, Body { value, sent }) = (api.clone(), caller.clone(), body);
+    let act = async move {
+        let (api, caller) = (shared, by);
         let id = WebhookId(Uuid::now_v7());
-        let webhook = body.value.check(id, &api, &caller)?;
+        let webhook = value.check(id, &api, &caller)?;
         let (secret, sealed) = api.keys.fresh_secret(id, rand::random(), rand::random());
         let (charge, actor) = (charge(&api, &caller, &webhook.rules), caller.acts("webhook.create"));
         let webhook = api.store.add_webhook(&webhook, &sealed, charge.as_ref(), &actor).await?;
@@ -288,7 +290,7 @@ async fn create(
         let answer = Answer::new(StatusCode::CREATED, &shown);
         Ok(answer.with("etag", tag).with("location", format!("/v1/webhooks/{id}")))
     };
-    once.perform(&api, &caller, &body.bytes, act).await
+    once.perform(&api, &caller, sent, act).await
 }
 
 /// Show a webhook

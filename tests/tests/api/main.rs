@@ -1,5 +1,6 @@
 //! The promises of the management API, on real servers.
 
+mod atomicity;
 mod audit;
 mod catalogue;
 mod commands;

@@ -33,3 +33,20 @@ CREATE TABLE replays (
 );
 CREATE INDEX replays_running ON replays (claimed_until) WHERE state = 'running';
 CREATE INDEX replays_of_webhook ON replays (webhook_id, id);
+
+-- What the API has promised to send to RabbitMQ: written in the transaction that promises it, together with
+-- its audit entry; deleted once RabbitMQ has confirmed it.
+CREATE TABLE outbox (
+    id          uuid PRIMARY KEY,
+    -- The webhook whose queue it goes to; null for an event, which goes to the router.
+    webhook_id  uuid REFERENCES webhooks ON DELETE CASCADE,
+    -- Of a delivery: its event, and when that came.
+    event_ref   uuid,
+    received_at timestamptz,
+    message     bytea NOT NULL,
+    -- Until then one process tries to send it; after that any other may.
+    due_at      timestamptz NOT NULL,
+    CONSTRAINT delivery_or_event CHECK
+        ((webhook_id IS NULL) = (event_ref IS NULL) AND (webhook_id IS NULL) = (received_at IS NULL))
+);
+CREATE INDEX outbox_due ON outbox (due_at);

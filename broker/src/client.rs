@@ -1,30 +1,38 @@
-//! The line to RabbitMQ: events and deliveries go out on it, with confirms, and queues are looked at.
+//! A client of RabbitMQ for those who answer people: it publishes events and deliveries with confirms, and
+//! looks at queues.
 //!
-//! While it is down, requests that need it are answered 503, and all others go on.
+//! While RabbitMQ is away, what needs it fails at once or after a deadline, and all else goes on.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use posthorn_broker::{Broker, BrokerError, DeliveryHeaders, Names, Publisher, Role, Session, Viewer};
 use posthorn_domain::{
     error_chain::error_chain,
     id::{EventRef, WebhookId},
 };
-use posthorn_proto::v1;
+use posthorn_publisher::{PublishError, v1};
 use tokio::{
     sync::{Mutex, OnceCell, watch},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    broker::{Broker, Role},
+    error::BrokerError,
+    message::DeliveryHeaders,
+    names::Names,
+    publish::Publisher,
+    session::Session,
+    viewer::Viewer,
+};
 
-/// How long a delivery's confirm may take before a request is answered without it.
+/// How long the confirm of a delivery may take.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The line to RabbitMQ.
-pub(crate) struct Line {
+/// A client of RabbitMQ.
+pub struct Client {
     url: String,
     names: Names,
     events: OnceCell<posthorn_publisher::Publisher>,
@@ -38,17 +46,18 @@ struct Open {
     publisher: Publisher,
 }
 
-impl Line {
-    pub(crate) fn new(url: String, names: Names) -> Self {
+impl Client {
+    /// A client of the broker at `url`; connects to nothing yet.
+    pub fn new(url: String, names: Names) -> Self {
         let (events, viewer) = (OnceCell::new(), Mutex::new(None));
         Self { url, names, events, viewer, open: watch::Sender::new(None) }
     }
 
-    /// Keeps a session open until `stop`.
+    /// Keeps a session for deliveries open until `stop`.
     ///
     /// # Errors
     /// Those of the broker that trying again cannot mend.
-    pub(crate) async fn keep(&self, broker: &Broker, stop: &CancellationToken) -> Result<(), BrokerError> {
+    pub async fn keep(&self, broker: &Broker, stop: &CancellationToken) -> Result<(), BrokerError> {
         while let Some(session) = broker.session(Role::Api, stop).await? {
             match session.publisher().await {
                 Ok(publisher) => {
@@ -58,7 +67,7 @@ impl Line {
                 Err(error) => session.fail(error_chain(&error)),
             }
             if stop.is_cancelled() {
-                // Requests that run may still need it: it is closed at the very end.
+                // Requests that run may still need it: `close` is called at the very end.
                 return Ok(());
             }
             self.open.send_replace(None);
@@ -68,7 +77,7 @@ impl Line {
     }
 
     /// Closes the session.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         let open = self.open.send_replace(None);
         if let Some(Open { session, publisher }) = open {
             drop(publisher);
@@ -77,36 +86,37 @@ impl Line {
     }
 
     /// Publishes an event and waits for the confirm.
-    pub(crate) async fn publish(&self, event: &v1::Event) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// If it is not confirmed in time; the broker may have it all the same.
+    pub async fn publish(&self, event: &v1::Event) -> Result<(), PublishError> {
         let connect = || posthorn_publisher::Publisher::connect(&self.url, self.names.prefix());
-        let publisher = self.events.get_or_try_init(connect).await.map_err(|error| {
-            tracing::warn!("cannot publish an event: {}", error_chain(&error));
-            unavailable()
-        })?;
-        Ok(publisher.publish(event).await?)
+        self.events.get_or_try_init(connect).await?.publish(event).await
     }
 
-    /// Puts a delivery into its webhook's queue, as a queued delivery is, and waits for the confirm.
-    /// Attempts count from 1 again; the `webhook-id` stays the same.
-    pub(crate) async fn deliver(
+    /// Puts a delivery into its webhook's queue and waits for the confirm. Attempts count from 1; the
+    /// `webhook-id` is that of all attempts for the event.
+    ///
+    /// # Errors
+    /// If it is not confirmed in time; the queue may have it all the same.
+    pub async fn deliver(
         &self,
         webhook: WebhookId,
         event: EventRef,
         message: Bytes,
         received_at: Timestamp,
-    ) -> Result<(), Problem> {
-        let Some(Open { publisher, .. }) = self.open.borrow().clone() else { return Err(unavailable()) };
+    ) -> Result<(), BrokerError> {
+        let open = self.open.borrow().clone();
+        let Open { publisher, .. } = open.ok_or(BrokerError::SessionEnded)?;
         let headers = DeliveryHeaders { received_at: Some(received_at), ..DeliveryHeaders::default() };
         let delivery = self.names.delivery(webhook, event, message, &headers);
         let publishing = async { publisher.publish(delivery).await?.wait().await };
-        match timeout(CONFIRM_TIMEOUT, publishing).await {
-            Ok(confirmed) => Ok(confirmed?),
-            Err(_) => Err(unavailable()),
-        }
+        let confirmed = timeout(CONFIRM_TIMEOUT, publishing).await;
+        confirmed.unwrap_or(Err(BrokerError::NoAnswer { task: "publish a delivery" }))
     }
 
     /// How many deliveries wait in each webhook's queue; `None` where it cannot be told.
-    pub(crate) async fn waiting(&self, ids: &[WebhookId]) -> Vec<Option<u32>> {
+    pub async fn waiting(&self, ids: &[WebhookId]) -> Vec<Option<u32>> {
         match self.look(ids).await {
             // A webhook without a queue has had no delivery yet.
             Ok(waiting) => waiting.into_iter().map(|waiting| Some(waiting.unwrap_or(0))).collect(),
@@ -131,8 +141,4 @@ impl Line {
         *kept = Some(viewer);
         Ok(waiting)
     }
-}
-
-fn unavailable() -> Problem {
-    Problem::new(Kind::Unavailable, "RabbitMQ does not answer: try again later").after(5)
 }

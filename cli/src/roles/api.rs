@@ -1,0 +1,121 @@
+//! The API, and the worker of what goes on in its background.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use posthorn_broker::{Broker, Client};
+use posthorn_domain::{error_chain::error_chain, status::Status};
+use posthorn_replay::Worker;
+use posthorn_store::{AccessWatch, Store};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::mpsc,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{MOST_UPDATES, check, connected};
+use crate::{admin::Check, lifecycle::Lifecycle, settings::ApiRoleSettings};
+
+/// Connections to the API that wait to be taken.
+const BACKLOG: u32 = 4096;
+
+pub(super) fn start(settings: ApiRoleSettings, lifecycle: &mut Lifecycle) -> anyhow::Result<Vec<Check>> {
+    let broker = Arc::new(settings.broker.broker(&settings.topology)?);
+    let store = Store::new(&settings.database.url()?, settings.api.api_database_connections.into())?;
+    let status = Status::starting("PostgreSQL has not answered");
+    let (changes, access) = mpsc::channel(MOST_UPDATES);
+    let watch = AccessWatch::new(&settings.database.url()?, changes);
+    let checks = vec![connected(&broker), check(&status), check(&watch.status())];
+    let address = settings.api.api_addr;
+    let listener = listen(address).with_context(|| {
+        format!("cannot serve the API on {address}: set POSTHORN_API_ADDR to a free address")
+    })?;
+    tracing::info!("serving the API on http://{}", listener.local_addr()?);
+    let client = Arc::new(Client::new(settings.broker.url()?, broker.names().clone()));
+    let parts = posthorn_api::Parts {
+        listener,
+        store: store.clone(),
+        client: client.clone(),
+        keys: settings.keys.ring()?,
+        access,
+    };
+    let replaying = posthorn_replay::Settings {
+        per_second: settings.api.replay_rate,
+        most_match_steps: settings.events.max_match_steps,
+    };
+    let worker = Worker { store: store.clone(), client: client.clone(), settings: replaying };
+    let quotas = settings.api.quotas();
+    let api = posthorn_api::Settings {
+        most_body_bytes: settings.api.api_max_body_bytes as usize,
+        most_event_bytes: settings.events.max_event_bytes as usize,
+        most_match_steps: settings.events.max_match_steps,
+        admin_token: settings.api.admin_token()?,
+        requests_per_second: settings.api.api_rate,
+        allow_origins: settings.api.api_allow_origins,
+        limits: settings.filters.limits(),
+        addresses: settings.addresses.policy(),
+        name_servers: settings.name_servers.addresses(),
+        connections: settings.api.api_connections as usize,
+        idle: settings.api.api_idle_timeout,
+        bodies_bytes: settings.api.api_body_bytes as usize,
+        quotas,
+        company_events_per_second: settings.api.quotas.company_event_rate,
+        company_requests_per_second: settings.api.quotas.company_request_rate,
+    };
+    let stop = lifecycle.stop_token();
+    lifecycle.spawn(async move { Ok(watch.run(stop).await?) });
+    let stop = lifecycle.stop_token();
+    lifecycle.spawn(async move { run(parts, api, worker, client, broker, stop).await });
+    let stop = lifecycle.stop_token();
+    lifecycle.spawn(async move {
+        stop.run_until_cancelled(watch_database(store, status)).await;
+        Ok(())
+    });
+    Ok(checks)
+}
+
+/// Runs the API and the worker until `stop`. RabbitMQ is let go at the very end: requests that run need it.
+async fn run(
+    parts: posthorn_api::Parts,
+    api: posthorn_api::Settings,
+    worker: Worker,
+    client: Arc<Client>,
+    broker: Arc<Broker>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    // Whichever ends first ends the others.
+    let halt = stop.child_token();
+    let serving = async {
+        let _halt = halt.clone().drop_guard();
+        posthorn_api::run(parts, api, halt.clone()).await.map_err(anyhow::Error::from)
+    };
+    let keeping = async {
+        let _halt = halt.clone().drop_guard();
+        client.keep(&broker, &halt).await.map_err(anyhow::Error::from)
+    };
+    let working = async {
+        let _halt = halt.clone().drop_guard();
+        worker.run(halt.clone()).await;
+    };
+    let (served, kept, ()) = tokio::join!(serving, keeping, working);
+    client.close().await;
+    served.and(kept)
+}
+
+/// Connections that the API has no time for yet wait with the system.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Tells whether the database answers, again and again.
+async fn watch_database(store: Store, status: Status) {
+    loop {
+        let missing = store.check().await.err().map(|error| format!("PostgreSQL: {}", error_chain(&error)));
+        let pause = if missing.is_some() { Duration::from_millis(500) } else { Duration::from_secs(5) };
+        status.set(missing);
+        tokio::time::sleep(pause).await;
+    }
+}
