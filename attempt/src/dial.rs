@@ -24,7 +24,6 @@ use url::Host;
 use crate::{
     failure::Failure,
     progress::{Progress, Stage},
-    receivers::CannotPrepare,
     resolver::{CannotResolve, GuardedResolver},
     target::Origin,
     tls::{http1_only, tls},
@@ -32,6 +31,11 @@ use crate::{
 
 /// How long one address is waited for before the next is dialled beside it (RFC 8305, 5).
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// The HTTP client cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot prepare the HTTP client: {0}")]
+pub struct CannotPrepare(String);
 
 /// A connection's bytes, behind TLS or not.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}

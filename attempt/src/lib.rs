@@ -22,7 +22,8 @@ mod target;
 mod tls;
 
 pub use answer::Answer;
-pub use receivers::{CannotPrepare, Receivers};
+pub use dial::CannotPrepare;
+pub use receivers::Receivers;
 pub use request::Request;
 pub use target::{Target, Unready};
 pub use tls::tls;

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     answer::{Answer, Beginning, kept},
-    dial::{Dialler, blocked},
+    dial::{CannotPrepare, Dialler, blocked},
     failure::{Failure, Repeat},
     http1, http2,
     pool::{Connection, Kept, Pool, SWEEP_EVERY},
@@ -25,11 +25,6 @@ use crate::{
 
 /// How often a request goes out again within an attempt, at most.
 const MOST_REPEATS: u32 = 2;
-
-/// The HTTP client cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot prepare the HTTP client: {0}")]
-pub struct CannotPrepare(pub(crate) String);
 
 /// The receivers of all webhooks, behind one pool of connections.
 pub struct Receivers {

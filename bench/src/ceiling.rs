@@ -18,10 +18,11 @@ use tokio::{
 };
 
 use crate::{
+    entrance::Entrance,
     mover::{Order, READY},
     receiver::Hosts,
+    servers::{Servers, connect, delete_queues},
     setup::{QueueType, Setup},
-    system::{Entrance, Servers, connect, delete_queues},
     usage::Watched,
 };
 

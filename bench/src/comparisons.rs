@@ -1,11 +1,16 @@
 //! What is compared with what.
 
+mod catalogue;
+
 use serde::Serialize;
 
 use crate::{
     run::{Measurement, Runner},
-    setup::{Kind, Load, QueueType, Setup},
+    setup::Setup,
+    system::System,
 };
+
+pub(crate) use catalogue::all;
 
 /// Two sides, measured in turn A B A B.
 #[derive(Debug, Clone, Serialize)]
@@ -68,11 +73,7 @@ impl Comparison {
     }
 }
 
-async fn side(
-    runner: &Runner,
-    setup: &Setup,
-    kept: &mut Option<crate::system::System>,
-) -> anyhow::Result<Measurement> {
+async fn side(runner: &Runner, setup: &Setup, kept: &mut Option<System>) -> anyhow::Result<Measurement> {
     let mut system = match kept.take() {
         Some(system) => system,
         None => runner.prepare(setup).await?,
@@ -115,133 +116,6 @@ pub(crate) fn spread(values: impl Iterator<Item = f64>) -> Spread {
 pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0
-}
-
-/// All comparisons, in the order in which they are made.
-pub(crate) fn all() -> Vec<Comparison> {
-    let ceiling = |webhooks, fan_out| Setup::new(Kind::Ceiling, webhooks, fan_out);
-    let posthorn = |webhooks, fan_out| Setup::new(Kind::Posthorn, webhooks, fan_out);
-    let at = |rate: f64, setup: Setup| Setup { load: Load::Open { rate }, ..setup };
-    let sized =
-        |payload: usize, window, setup: Setup| Setup { payload, load: Load::Closed { window }, ..setup };
-    let classic = |setup: Setup| Setup { queue_type: QueueType::Classic, ..setup };
-    let waiting = |setup: Setup| Setup { load: Load::Backlog { deliveries: 200_000 }, ..setup };
-    let throughput =
-        |name, about, a, b, goal| Comparison { name, about, metric: Metric::DeliveriesPerSecond, a, b, goal };
-    let p99 = |name, about, a, b, goal| Comparison { name, about, metric: Metric::LatencyP99, a, b, goal };
-    let calm = at(500.0, posthorn(100, 1));
-    // Each webhook of either company gets 5 events a second.
-    let tenant = |of_tenant: usize, hanging| {
-        let webhooks = 100 + of_tenant;
-        Setup { of_tenant, hanging, ..at(5.0 * webhooks as f64, posthorn(webhooks, 1)) }
-    };
-    vec![
-        throughput(
-            "fan-out-1",
-            "1 webhook; Posthorn against the ceiling",
-            ceiling(1, 1),
-            posthorn(1, 1),
-            Some(0.7),
-        ),
-        throughput(
-            "fan-out-1-of-100",
-            "fan-out 1 over 100 webhooks; Posthorn against the ceiling",
-            ceiling(100, 1),
-            posthorn(100, 1),
-            Some(0.7),
-        ),
-        throughput(
-            "fan-out-10-of-100",
-            "fan-out 10 over 100 webhooks; Posthorn against the ceiling",
-            ceiling(100, 10),
-            posthorn(100, 10),
-            Some(0.7),
-        ),
-        p99(
-            "latency-500",
-            "500 events/s, 1 webhook; p99 of Posthorn against the ceiling's",
-            at(500.0, ceiling(1, 1)),
-            at(500.0, posthorn(1, 1)),
-            Some(3.0),
-        ),
-        p99(
-            "latency-2000",
-            "2,000 events/s, 1 webhook; p99 of Posthorn against the ceiling's",
-            at(2000.0, ceiling(1, 1)),
-            at(2000.0, posthorn(1, 1)),
-            None,
-        ),
-        p99(
-            "hanging",
-            "500 events/s, 10 of 100 webhooks never answer; p99 of the others against undisturbed",
-            calm.clone(),
-            Setup { hanging: 10, ..calm.clone() },
-            Some(1.2),
-        ),
-        p99(
-            "tenant-hangs-1",
-            "1 webhook of another company never answers; p99 of 100 webhooks against when it answers",
-            tenant(1, 0),
-            tenant(1, 1),
-            Some(1.2),
-        ),
-        p99(
-            "tenant-hangs-10",
-            "10 webhooks of another company never answer; p99 of 100 webhooks against when they answer",
-            tenant(10, 0),
-            tenant(10, 10),
-            Some(1.2),
-        ),
-        p99(
-            "tenant-hangs-100",
-            "100 webhooks of another company never answer; p99 of 100 webhooks against when they answer",
-            tenant(100, 0),
-            tenant(100, 100),
-            Some(1.2),
-        ),
-        p99(
-            "failing",
-            "500 events/s, 10 of 100 webhooks answer 503; p99 of the others against undisturbed",
-            calm.clone(),
-            Setup { failing: 10, ..calm.clone() },
-            None,
-        ),
-        throughput(
-            "payload-8k",
-            "8 KiB, 100 webhooks; Posthorn against the ceiling",
-            sized(8 << 10, 1000, ceiling(100, 1)),
-            sized(8 << 10, 1000, posthorn(100, 1)),
-            None,
-        ),
-        throughput(
-            "payload-256k",
-            "256 KiB, 100 webhooks; Posthorn against the ceiling",
-            sized(256 << 10, 64, ceiling(100, 1)),
-            sized(256 << 10, 64, posthorn(100, 1)),
-            None,
-        ),
-        throughput(
-            "dispatchers-3",
-            "fan-out 10 over 100 webhooks; 3 dispatchers against 1",
-            posthorn(100, 10),
-            Setup { dispatchers: 3, ..posthorn(100, 10) },
-            None,
-        ),
-        throughput(
-            "backlog",
-            "200,000 deliveries wait for 100 webhooks; Posthorn against the ceiling",
-            waiting(ceiling(100, 10)),
-            waiting(posthorn(100, 10)),
-            None,
-        ),
-        throughput(
-            "webhooks-10000",
-            "fan-out 1; 10,000 webhooks against 100",
-            classic(posthorn(100, 1)),
-            Setup { idle_seconds: 10, ..classic(posthorn(10_000, 1)) },
-            Some(0.8),
-        ),
-    ]
 }
 
 #[cfg(test)]

@@ -30,10 +30,11 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
+    entrance::{Entrance, project},
     event,
     receiver::Hosts,
+    servers::{Servers, connect, delete_queues},
     setup::{IN_FLIGHT, Setup, TIMEOUT},
-    system::{Entrance, Servers, connect, delete_queues, project},
     usage::Watched,
 };
 

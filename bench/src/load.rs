@@ -11,9 +11,9 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    entrance::Entrance,
     event,
     setup::Load,
-    system::Entrance,
     tally::{MOST_EVENTS, Tally},
 };
 

@@ -2,6 +2,7 @@
 
 mod ceiling;
 mod comparisons;
+mod entrance;
 mod event;
 mod growth;
 mod installation;
@@ -11,6 +12,7 @@ mod plot;
 mod receiver;
 mod report;
 mod run;
+mod servers;
 mod setup;
 mod sweep;
 mod system;
@@ -24,7 +26,7 @@ use clap::Parser;
 
 use crate::{
     run::{Runner, Times},
-    system::Servers,
+    servers::Servers,
     usage::Watched,
 };
 

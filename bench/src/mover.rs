@@ -27,8 +27,8 @@ use tokio::task::JoinSet;
 use crate::{
     event,
     receiver::Hosts,
+    servers::connect,
     setup::{IN_FLIGHT, Setup},
-    system::connect,
 };
 
 const MOVER_PREFETCH: u16 = 1000;

@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     load,
     receiver::Receiver,
+    servers::{Servers, connect},
     setup::{Load, Setup},
-    system::{Servers, System, connect},
+    system::System,
     tally::{Latency, Tally},
     usage::{self, Usage, Watched},
 };

@@ -1,41 +1,16 @@
 //! A system under load: the ceiling or Posthorn.
 
-use anyhow::Context;
-use futures_util::future::try_join_all;
-use lapin::{
-    BasicProperties, Channel, Connection, ConnectionProperties, options::QueueDeclareOptions,
-    types::FieldTable,
-};
-use posthorn_proto::{CONTENT_TYPE, EVENT_TYPE};
-use posthorn_publisher::confirm::Publication;
+use lapin::Channel;
 
 use crate::{
     ceiling::Ceiling,
-    event,
+    entrance::Entrance,
     installation::{Installation, Started},
     receiver::Receiver,
+    servers::{Servers, waiting},
     setup::{Kind, Setup},
-    tally::Tally,
     usage::Watched,
 };
-
-/// The servers to run on.
-#[derive(Debug, Clone)]
-pub(crate) struct Servers {
-    pub(crate) amqp_url: String,
-    pub(crate) database_url: String,
-    /// The `posthorn` binary.
-    pub(crate) binary: std::path::PathBuf,
-    /// The servers' processes, where they are known.
-    pub(crate) watched: Vec<Watched>,
-}
-
-/// Where events go in.
-#[derive(Debug, Clone)]
-pub(crate) struct Entrance {
-    pub(crate) exchange: String,
-    pub(crate) routing_key: String,
-}
 
 /// A system with its webhooks, whether it runs or not.
 pub(crate) enum System {
@@ -136,65 +111,4 @@ impl System {
             Self::Posthorn(installation) => installation.remove().await,
         }
     }
-}
-
-impl Entrance {
-    /// An event as a message for this system.
-    pub(crate) fn publication(&self, tally: &Tally, number: u64, due: u64) -> Publication {
-        let id = event::id(tally.run, number);
-        let data = event::data(due, tally.setup.payload);
-        let body = match tally.setup.kind {
-            Kind::Ceiling => data.into(),
-            Kind::Posthorn => {
-                let group = tally.setup.group_of_event(number);
-                event::message(&id, tally.setup.company(group), &project(group), data)
-            }
-        };
-        let properties = BasicProperties::default()
-            .with_delivery_mode(2)
-            .with_content_type(CONTENT_TYPE.into())
-            .with_type(EVENT_TYPE.into())
-            .with_message_id(id.into());
-        Publication {
-            exchange: self.exchange.clone().into(),
-            routing_key: self.routing_key.clone().into(),
-            properties,
-            body,
-            mandatory: true,
-        }
-    }
-}
-
-/// The project of a group.
-pub(crate) fn project(group: usize) -> String {
-    format!("project-{group}")
-}
-
-pub(crate) async fn connect(amqp_url: &str, name: &str) -> anyhow::Result<Connection> {
-    let properties = ConnectionProperties::default().with_connection_name(name.into());
-    Connection::connect(amqp_url, properties).await.context("cannot connect to RabbitMQ")
-}
-
-/// How many messages wait in these queues.
-async fn waiting(channel: &Channel, queues: &[String]) -> anyhow::Result<usize> {
-    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-    let mut sum = 0;
-    for chunk in queues.chunks(100) {
-        let asked = chunk
-            .iter()
-            .map(|queue| channel.queue_declare(queue.as_str().into(), options, FieldTable::default()));
-        let found = try_join_all(asked).await?;
-        sum += found.iter().map(|queue| queue.message_count() as usize).sum::<usize>();
-    }
-    Ok(sum)
-}
-
-/// Deletes queues, many at a time.
-pub(crate) async fn delete_queues(channel: &Channel, queues: Vec<String>) -> anyhow::Result<()> {
-    for chunk in queues.chunks(100) {
-        let deleting =
-            chunk.iter().map(|queue| channel.queue_delete(queue.as_str().into(), Default::default()));
-        try_join_all(deleting).await?;
-    }
-    Ok(())
 }

@@ -10,7 +10,7 @@ mod tls;
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use crate::{http2::Manner, names::Lookup, script::Step, tls::Certificate};
+use crate::{http2::Manner, lookup::Lookup, script::Step, tls::Certificate};
 
 /// A receiver that behaves in one way.
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 pub mod catalogue;
 mod certificates;
 mod http2;
+mod lookup;
 mod names;
 mod peer;
 mod script;

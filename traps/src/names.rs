@@ -21,6 +21,7 @@ use tokio::{
 
 use crate::{
     catalogue::{self, Behaviour},
+    lookup::Lookup,
     server::PAUSE,
 };
 use message::Query;
@@ -29,33 +30,6 @@ use message::Query;
 pub(crate) const DOMAIN: &str = "traps.example.com";
 const MOST_CONVERSATIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What a name server does with a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lookup {
-    /// Says nothing.
-    Silent,
-    /// There is no such name.
-    Absent,
-    /// Cannot say.
-    Fails,
-    /// Says something that means nothing.
-    Garbage,
-    /// The name has no address.
-    Empty,
-    /// The name stands for itself.
-    Circle,
-    /// An allowed and a forbidden address.
-    Mixed,
-    /// An allowed address, then a forbidden one, in turn.
-    Rebinds,
-    /// Seventeen addresses.
-    Seventeen,
-    /// Both families of loopback.
-    Localhost,
-    /// Over UDP only that there is more over TCP.
-    Truncated,
-}
 
 /// A server for all names.
 pub(crate) struct NameServer {

@@ -13,7 +13,8 @@ use tokio::{net::TcpListener, task::JoinSet};
 use crate::{
     catalogue::{self, Behaviour, Trap},
     certificates::Authority,
-    names::{DOMAIN, Lookup, NameServer},
+    lookup::Lookup,
+    names::{DOMAIN, NameServer},
     peer::Seen,
     server::{Bounds, Receiver},
 };

@@ -2,7 +2,7 @@
 //! connection, so that the next request looks the name up again.
 
 use super::{Behaviour, Trap, trap};
-use crate::names::Lookup;
+use crate::lookup::Lookup;
 
 pub(super) fn traps() -> Vec<Trap> {
     let named = |name, lookup, does, client, spec| trap(name, Behaviour::Named(lookup), does, client, spec);
