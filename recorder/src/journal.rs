@@ -10,7 +10,7 @@ use posthorn_domain::{
     journal::{Entry, Rejected, decode, encode},
     status::Status,
 };
-use posthorn_store::{Disabled, Recorded, Recording, Store, StoreError};
+use posthorn_store::{Disabled, Recorded, Recording, Store};
 use posthorn_timing::Backoff;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,17 @@ struct Gathered {
     entries: Vec<Entry>,
     receipts: Vec<Receipt>,
     bytes: usize,
+}
+
+/// What is done about entries that could not be written.
+#[derive(Debug, PartialEq, Eq)]
+enum Remedy {
+    /// Each is tried by itself: one of them is at fault.
+    OneByOne,
+    /// The only one is kept with the rejected events, for people to look at.
+    KeepAsRejected,
+    /// They are tried again.
+    TryAgain,
 }
 
 /// Records until the session ends or `halt`.
@@ -94,9 +105,7 @@ async fn gather(source: &mut Source, prefetch: u16) -> Option<Gathered> {
 
 impl Gathered {
     fn is_full(&self, prefetch: u16) -> bool {
-        self.entries.len() >= MOST_ENTRIES
-            || self.bytes >= MOST_BYTES
-            || self.receipts.len() >= prefetch.into()
+        is_full(self.entries.len(), self.bytes, self.receipts.len(), prefetch)
     }
 
     fn add(&mut self, received: Received) {
@@ -116,37 +125,41 @@ impl Gathered {
     }
 }
 
+/// Whether no more messages fit into a transaction. Of `prefetch` messages the broker sends no more before
+/// some are acknowledged.
+fn is_full(entries: usize, bytes: usize, messages: usize, prefetch: u16) -> bool {
+    entries >= MOST_ENTRIES || bytes >= MOST_BYTES || messages >= prefetch.into()
+}
+
 /// Writes until it works. What the database refuses for what it is, is tried entry by entry, and kept
 /// with the rejected events: it must not stop the rest.
 async fn write(store: &Store, entries: &[Entry], recording: Recording, status: &Status) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        match store.record(entries, recording).await {
+        let error = match store.record(entries, recording).await {
             Ok(recorded) => {
                 status.set(None);
                 return tell(recorded, entries);
             }
-            Err(error) if error.is_about_the_data() && entries.len() > 1 => {
-                tracing::error!(
-                    "some entries cannot be recorded, trying them one by one: {}",
-                    error_chain(&error)
-                );
+            Err(error) => error,
+        };
+        let said = error_chain(&error);
+        match remedy(entries, error.is_about_the_data()) {
+            Remedy::OneByOne => {
+                tracing::error!("some entries cannot be recorded, trying them one by one: {said}");
                 for entry in entries {
                     Box::pin(write(store, std::slice::from_ref(entry), recording, status)).await;
                 }
                 return;
             }
-            Err(error) if error.is_about_the_data() && is_recordable(entries) => {
-                let refused = refused(&entries[0], &error);
+            Remedy::KeepAsRejected => {
+                let refused = refused(Uuid::now_v7(), Timestamp::now(), &entries[0], said);
                 return Box::pin(write(store, &[refused], recording, status)).await;
             }
-            Err(error) => {
-                let said = error_chain(&error);
+            Remedy::TryAgain => {
                 let pause = backoff.pause(rand::random());
-                tracing::warn!(
-                    "cannot record what happened ({said}), trying again in {} ms",
-                    pause.as_millis()
-                );
+                let millis = pause.as_millis();
+                tracing::warn!("cannot record what happened ({said}), trying again in {millis} ms");
                 status.set(Some(format!("PostgreSQL: {said}")));
                 sleep(pause).await;
             }
@@ -154,13 +167,19 @@ async fn write(store: &Store, entries: &[Entry], recording: Recording, status: &
     }
 }
 
-/// Whether a refused entry can still be kept as a rejected one.
-fn is_recordable(entries: &[Entry]) -> bool {
-    !matches!(entries, [Entry::Rejected(_)])
+/// What to do about entries that were not written. One that is kept with the rejected events is not tried as
+/// anything else: what the database does not take of it is the database's fault.
+fn remedy(entries: &[Entry], is_about_the_data: bool) -> Remedy {
+    match entries {
+        _ if !is_about_the_data => Remedy::TryAgain,
+        [] | [Entry::Rejected(_)] => Remedy::TryAgain,
+        [Entry::Routed(_) | Entry::Attempted(_) | Entry::Dropped(_)] => Remedy::KeepAsRejected,
+        [_, _, ..] => Remedy::OneByOne,
+    }
 }
 
 fn tell(recorded: Recorded, entries: &[Entry]) {
-    metrics::recorded(entries);
+    metrics::recorded(entries, Timestamp::now());
     metrics::rejected_unkept(recorded.unkept as u64);
     for Disabled { webhook_id, reason, event } in recorded.disabled {
         metrics::webhook_disabled(reason);
@@ -174,16 +193,71 @@ fn tell(recorded: Recorded, entries: &[Entry]) {
 }
 
 /// An entry that the database refuses, as one that it takes.
-fn refused(entry: &Entry, error: &StoreError) -> Entry {
+fn refused(id: Uuid, rejected_at: Timestamp, entry: &Entry, reason: String) -> Entry {
     let message = encode([entry]);
     Entry::Rejected(Rejected {
-        id: Uuid::now_v7(),
-        rejected_at: Timestamp::now(),
+        id,
+        rejected_at,
         field: Field::Journal,
-        reason: error_chain(error),
+        reason,
         routing_key: String::new(),
         message_id: String::new(),
         size: message.len() as u64,
         message,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use posthorn_domain::{
+        id::{EventId, WebhookId},
+        journal::Dropped,
+    };
+
+    use super::*;
+
+    fn dropped() -> Entry {
+        Entry::Dropped(Dropped {
+            event_id: EventId::from("e1"),
+            company_id: "c1".to_owned(),
+            webhook_id: WebhookId(Uuid::nil()),
+            dropped_at: Timestamp::UNIX_EPOCH,
+            reason: "the webhook was deleted".to_owned(),
+        })
+    }
+
+    #[test]
+    fn one_entry_at_fault_neither_stops_the_rest_nor_is_lost() {
+        let kept = refused(Uuid::nil(), Timestamp::UNIX_EPOCH, &dropped(), "too long".to_owned());
+        assert_eq!(remedy(&[dropped(), dropped()], true), Remedy::OneByOne);
+        assert_eq!(remedy(&[dropped()], true), Remedy::KeepAsRejected);
+        assert_eq!(remedy(std::slice::from_ref(&kept), true), Remedy::TryAgain, "it is never given up");
+        assert_eq!(remedy(&[dropped(), kept], true), Remedy::OneByOne);
+    }
+
+    #[test]
+    fn a_database_that_is_away_is_waited_for() {
+        assert_eq!(remedy(&[dropped()], false), Remedy::TryAgain);
+        assert_eq!(remedy(&[dropped(), dropped()], false), Remedy::TryAgain);
+    }
+
+    #[test]
+    fn a_refused_entry_is_kept_whole_with_the_reason() {
+        let Entry::Rejected(kept) =
+            refused(Uuid::nil(), Timestamp::UNIX_EPOCH, &dropped(), "too long".to_owned())
+        else {
+            panic!("it is kept with the rejected events")
+        };
+        assert_eq!((kept.field, kept.reason.as_str()), (Field::Journal, "too long"));
+        assert_eq!(kept.size, kept.message.len() as u64);
+        assert_eq!(decode(kept.message).expect("it reads back"), [dropped()]);
+    }
+
+    #[test]
+    fn a_transaction_is_full_by_entries_bytes_or_messages() {
+        assert!(!is_full(MOST_ENTRIES - 1, MOST_BYTES - 1, 9, 10));
+        assert!(is_full(MOST_ENTRIES, 0, 1, 10));
+        assert!(is_full(1, MOST_BYTES, 1, 10));
+        assert!(is_full(1, 0, 10, 10), "the broker sends no more before these are acknowledged");
+    }
 }

@@ -143,7 +143,7 @@ async fn next(store: &Store) -> DueMail {
 #[cfg(test)]
 mod tests {
     use lettre::transport::smtp::response::{Detail, Severity};
-    use posthorn_domain::webhook::owner;
+    use posthorn_domain::{id::EventId, notification::Mail, webhook::owner};
 
     use super::*;
 
@@ -164,5 +164,29 @@ mod tests {
             assert_eq!(owner::check_contact(contact), Ok(()), "{contact}");
             assert!(contact.parse::<Mailbox>().is_ok(), "{contact}");
         }
+    }
+
+    fn due(recipient: &str) -> DueMail {
+        let mail = Mail {
+            event_id: EventId::from("webhook_failing_1"),
+            subject: "It fails".to_owned(),
+            text: "Why".to_owned(),
+        };
+        DueMail { number: 1, recipient: recipient.to_owned(), mail }
+    }
+
+    // Its transport wants a runtime.
+    #[tokio::test]
+    async fn a_mail_has_one_id_however_often_it_is_sent_and_wants_no_answer() {
+        let mailer = Mailer::new("smtp://localhost", "Posthorn <posthorn@example.com>")
+            .expect("the settings are good");
+        let message = mailer.message(&due("ops@example.com")).expect("it can be sent");
+        let text = String::from_utf8(message.formatted()).expect("it is text");
+        assert!(text.contains("Message-ID: <webhook_failing_1@example.com>"), "{text}");
+        assert!(
+            text.contains("Auto-Submitted: auto-generated") && text.contains("Subject: It fails"),
+            "{text}"
+        );
+        assert!(mailer.message(&due("nobody")).is_err(), "that is no address");
     }
 }

@@ -32,15 +32,20 @@ pub(crate) fn describe() {
     describe_counter!("posthorn_webhooks_disabled_total", "Webhooks that were disabled, by reason");
 }
 
-pub(crate) fn recorded(entries: &[Entry]) {
+pub(crate) fn recorded(entries: &[Entry], now: Timestamp) {
     histogram!("posthorn_transaction_entries").record(entries.len() as f64);
     for entry in entries {
         counter!("posthorn_journal_entries_total", "kind" => kind(entry)).increment(1);
     }
-    if let Some(oldest) = entries.iter().map(happened_at).min() {
-        let lag = Timestamp::now().duration_since(oldest).as_secs_f64();
-        gauge!("posthorn_journal_lag_seconds").set(lag.max(0.0));
+    if let Some(lag) = lag(entries, now) {
+        gauge!("posthorn_journal_lag_seconds").set(lag.as_secs_f64());
     }
+}
+
+/// How long ago the oldest of these happened; zero if the clock of whoever told of it is ahead.
+fn lag(entries: &[Entry], now: Timestamp) -> Option<Duration> {
+    let oldest = entries.iter().map(happened_at).min()?;
+    Some(now.duration_since(oldest).try_into().unwrap_or_default())
 }
 
 pub(crate) fn oldest_retry(overdue: Duration) {
@@ -84,5 +89,25 @@ fn happened_at(entry: &Entry) -> Timestamp {
             attempted.started_at.saturating_add(attempted.duration).unwrap_or(attempted.started_at)
         }
         Entry::Dropped(dropped) => dropped.dropped_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use posthorn_domain::journal::Routed;
+
+    use super::*;
+
+    fn routed(second: i64) -> Entry {
+        let received_at = Timestamp::from_second(second).expect("it is a time");
+        Entry::Routed(Routed { message: Vec::new().into(), received_at, webhook_ids: Vec::new() })
+    }
+
+    #[test]
+    fn the_oldest_entry_tells_the_lag() {
+        let now = Timestamp::from_second(100).expect("it is a time");
+        assert_eq!(lag(&[routed(97), routed(90), routed(99)], now), Some(Duration::from_secs(10)));
+        assert_eq!(lag(&[routed(105)], now), Some(Duration::ZERO), "a clock that is ahead tells of no lag");
+        assert_eq!(lag(&[], now), None);
     }
 }

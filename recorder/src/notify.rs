@@ -7,7 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use posthorn_broker::{BrokerError, Publisher, Session};
-use posthorn_domain::{error_chain::error_chain, notification::Kind};
+use posthorn_domain::{
+    error_chain::error_chain,
+    notification::{Kind, Mail, Notification},
+};
 use posthorn_store::{DueNotification, Store};
 use posthorn_timing::Backoff;
 use tokio::time::sleep;
@@ -62,22 +65,69 @@ async fn tell(
         confirm.wait().await?;
     }
     let numbers: Vec<_> = due.iter().map(|due| due.number).collect();
-    let mails = due.iter().filter(|_| sends_mails).filter_map(|due| {
-        let notification = due.notification.as_ref()?;
-        Some((due.contact.clone()?, notification.mail()))
-    });
-    match store.notifications_told(&numbers, &Vec::from_iter(mails)).await {
-        Ok(()) => due.iter().filter_map(|due| due.notification.as_ref()).for_each(|notification| {
-            metrics::notified(notification.kind);
-            let (id, kind) = (notification.webhook_id, notification.kind);
-            match kind {
-                Kind::Failing => tracing::warn!(webhook.id = %id, "a webhook is failing"),
-                Kind::Recovered | Kind::Disabled | Kind::Enabled => {
-                    tracing::info!(webhook.id = %id, "told that a webhook was {kind}");
-                }
-            }
-        }),
+    match store.notifications_told(&numbers, &mails(&due, sends_mails)).await {
+        Ok(()) => due.iter().filter_map(|due| due.notification.as_ref()).for_each(told),
         Err(error) => tracing::warn!("some notifications will be told twice: {}", error_chain(&error)),
     }
     Ok(())
+}
+
+/// The mails that go with notifications: to the contacts of their webhooks, if mails are sent at all.
+fn mails(due: &[DueNotification], sends_mails: bool) -> Vec<(String, Mail)> {
+    let mail = |due: &DueNotification| {
+        let notification = due.notification.as_ref()?;
+        Some((due.contact.clone()?, notification.mail()))
+    };
+    due.iter().filter(|_| sends_mails).filter_map(mail).collect()
+}
+
+fn told(notification: &Notification) {
+    metrics::notified(notification.kind);
+    let (id, kind) = (notification.webhook_id, notification.kind);
+    match kind {
+        Kind::Failing => tracing::warn!(webhook.id = %id, "a webhook is failing"),
+        Kind::Recovered | Kind::Disabled | Kind::Enabled => {
+            tracing::info!(webhook.id = %id, "told that a webhook was {kind}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use posthorn_domain::id::WebhookId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn due(number: i64, contact: Option<&str>, is_there: bool) -> DueNotification {
+        let notification = is_there.then(|| Notification {
+            kind: Kind::Enabled,
+            happened_at: Timestamp::UNIX_EPOCH,
+            webhook_id: WebhookId(Uuid::nil()),
+            sequence: 1,
+            name: "orders".to_owned(),
+            url: "https://example.com/hook".to_owned(),
+            rules: Vec::new(),
+            epoch: 1,
+            reason: None,
+            outcome: None,
+        });
+        DueNotification { number, notification, contact: contact.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_mail_goes_to_each_contact_whose_webhook_is_there() {
+        let due = [
+            due(1, Some("ops@example.com"), true),
+            due(2, None, true),
+            due(3, Some("gone@example.com"), false),
+        ];
+        let recipients = |sends_mails| {
+            let mails = mails(&due, sends_mails);
+            mails.into_iter().map(|(recipient, _)| recipient).collect::<Vec<_>>()
+        };
+        assert_eq!(recipients(true), ["ops@example.com"]);
+        assert!(recipients(false).is_empty());
+    }
 }
