@@ -77,7 +77,7 @@ impl Access {
             let detail = "too many requests with tokens that are not known came from this address";
             Problem::new(Kind::TooManyRequests, detail).after(seconds)
         })?;
-        let found = store.token_with(hash).await?.map(Arc::new).filter(is_live);
+        let found = store.access.token_with(hash).await?.map(Arc::new).filter(is_live);
         Ok(found.inspect(|token| self.add(*hash, token.clone())))
     }
 

@@ -126,7 +126,7 @@ async fn once(
     fingerprint: [u8; 32],
     act: impl Future<Output = Result<Answer, Problem>>,
 ) -> Result<Answer, Problem> {
-    match api.store.begin_once(token, &key, &fingerprint).await? {
+    match api.store.access.begin_once(token, &key, &fingerprint).await? {
         Begun::First => {}
         Begun::Different => {
             let detail = "this Idempotency-Key came with another request before: take a new one";
@@ -149,13 +149,13 @@ async fn once(
         Ok(answer) => {
             let written = serde_json::to_vec(&answer).expect("what we show can be written");
             let sealed = api.keys.seal_bytes(&written, key.as_bytes(), rand::random());
-            if let Err(error) = api.store.answer_once(token, &key, &sealed).await {
+            if let Err(error) = api.store.access.answer_once(token, &key, &sealed).await {
                 tracing::warn!("cannot keep an answer for its Idempotency-Key: {}", error_chain(&error));
             }
             Ok(answer)
         }
         Err(problem) => {
-            if let Err(error) = api.store.give_up_once(token, &key).await {
+            if let Err(error) = api.store.access.give_up_once(token, &key).await {
                 tracing::warn!("cannot give an Idempotency-Key up: {}", error_chain(&error));
             }
             Err(problem)

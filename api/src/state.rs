@@ -98,7 +98,7 @@ impl Api {
 
     /// A webhook that the caller may see.
     pub(crate) async fn webhook(&self, caller: &Caller, id: WebhookId) -> Result<WebhookRecord, Problem> {
-        let webhook = self.store.webhook(id).await?;
+        let webhook = self.store.webhooks.get(id).await?;
         match caller.sees_rules(&webhook.described.rules) {
             true => Ok(webhook),
             false => Err(Problem::not_found("webhook")),

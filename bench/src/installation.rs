@@ -105,7 +105,7 @@ impl Installation {
             async |(position, id)| {
                 let sealed = keys.seal(&secret(), *id, rand::random());
                 let webhook = self.webhook(position, *id, receiver)?;
-                store.add_webhook(&webhook, &sealed, None, &Actor::command("webhook.create")).await?;
+                store.webhooks.add(&webhook, &sealed, None, &Actor::command("webhook.create")).await?;
                 anyhow::Ok(())
             },
         );

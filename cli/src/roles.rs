@@ -214,7 +214,7 @@ fn watch(
     database: &DatabaseSettings,
     wants: Wants,
     lifecycle: &mut Lifecycle,
-) -> anyhow::Result<(mpsc::Receiver<posthorn_store::Update>, Status)> {
+) -> anyhow::Result<(mpsc::Receiver<posthorn_domain::webhook::updates::Update>, Status)> {
     let (sender, updates) = mpsc::channel(MOST_UPDATES);
     let watch = Watch::new(&database.url()?, wants, sender);
     let status = watch.status();

@@ -27,8 +27,8 @@ use posthorn_attempt::{CannotPrepare, Receivers};
 use posthorn_broker::{Broker, BrokerError, Role, Session};
 use posthorn_domain::{
     address::AddressPolicy, error_chain::error_chain, keyring::KeyRing, retry::RetryPolicy, status::Status,
+    webhook::updates::Update,
 };
-use posthorn_store::Update;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

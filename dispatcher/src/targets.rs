@@ -7,9 +7,8 @@ use posthorn_domain::{
     address::AddressPolicy,
     id::WebhookId,
     keyring::KeyRing,
-    webhook::{State, Webhook},
+    webhook::{State, Webhook, updates::Change},
 };
-use posthorn_store::Change;
 
 use crate::metrics;
 

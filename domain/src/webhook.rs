@@ -13,6 +13,7 @@ use crate::{
 };
 
 pub mod owner;
+pub mod updates;
 
 /// A webhook as router and dispatcher know it.
 #[derive(Debug, Clone)]

@@ -43,7 +43,7 @@ async fn tidy(
     lateness: &mut Lateness,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Some(janitor) = store.janitor().await? else {
+    let Some(janitor) = store.housekeeping.janitor().await? else {
         lateness.is_told_by_another();
         return Ok(());
     };

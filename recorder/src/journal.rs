@@ -136,7 +136,7 @@ fn is_full(entries: usize, bytes: usize, messages: usize, prefetch: u16) -> bool
 async fn write(store: &Store, entries: &[Entry], recording: Recording, status: &Status) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        let error = match store.record(entries, recording).await {
+        let error = match store.recorder.record(entries, recording).await {
             Ok(recorded) => {
                 status.set(None);
                 return tell(recorded, entries);

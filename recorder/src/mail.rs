@@ -67,12 +67,12 @@ impl Mailer {
             let recorded = match self.send(&due).await {
                 Sent::Yes => {
                     metrics::mailed("sent");
-                    store.mail_sent(due.number).await
+                    store.notifications.mail_sent(due.number).await
                 }
                 Sent::Never(reason) => {
                     metrics::mailed("refused");
                     tracing::error!(event.id = %due.mail.event_id, "a mail can never be sent: {reason}");
-                    store.mail_sent(due.number).await
+                    store.notifications.mail_sent(due.number).await
                 }
                 Sent::NotNow(reason) => {
                     metrics::mailed("failed");
@@ -131,7 +131,7 @@ fn is_about_the_mail(code: Code) -> bool {
 async fn next(store: &Store) -> DueMail {
     let mut backoff = Backoff::new(EVERY, LONGEST_PAUSE);
     loop {
-        match store.due_mail().await {
+        match store.notifications.due_mail().await {
             Ok(Some(due)) => return due,
             Ok(None) => backoff.reset(),
             Err(error) => tracing::debug!("cannot look for mails: {}", error_chain(&error)),

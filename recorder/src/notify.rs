@@ -31,7 +31,7 @@ pub(crate) async fn run(
     let telling = async {
         let mut backoff = Backoff::new(EVERY, LONGEST_PAUSE);
         loop {
-            match store.due_notifications().await {
+            match store.notifications.due().await {
                 Ok(due) => {
                     backoff.reset();
                     if !due.is_empty() {
@@ -65,7 +65,7 @@ async fn tell(
         confirm.wait().await?;
     }
     let numbers: Vec<_> = due.iter().map(|due| due.number).collect();
-    match store.notifications_told(&numbers, &mails(&due, sends_mails)).await {
+    match store.notifications.told(&numbers, &mails(&due, sends_mails)).await {
         Ok(()) => due.iter().filter_map(|due| due.notification.as_ref()).for_each(told),
         Err(error) => tracing::warn!("some notifications will be told twice: {}", error_chain(&error)),
     }

@@ -26,7 +26,7 @@ pub async fn send(store: &Store, client: &Client, outgoing: Outgoing) -> Result<
             client.deliver(id, event, message, received_at).await?;
         }
     }
-    Ok(store.remove_outgoing(id).await?)
+    Ok(store.background.remove_outgoing(id).await?)
 }
 
 /// Sends what is left until `stop`.
@@ -36,7 +36,7 @@ pub(crate) async fn run(worker: &Worker, stop: &CancellationToken) {
 
 /// Claims messages and sends them; false if there are none, or none can be sent.
 async fn go_on(worker: &Worker) -> Result<bool, StoreError> {
-    let claimed = worker.store.claim_outgoing(MOST_CLAIMED).await?;
+    let claimed = worker.store.background.claim_outgoing(MOST_CLAIMED).await?;
     let sending = claimed.into_iter().map(|outgoing| send(&worker.store, &worker.client, outgoing));
     let sent = join_all(sending).await;
     for error in sent.iter().filter_map(|sent| sent.as_ref().err()) {

@@ -36,7 +36,7 @@ pub(crate) async fn run(worker: &Worker, stop: &CancellationToken) {
 
 /// Goes on with a replay that is due; false if none is.
 async fn go_on(worker: &Worker, process: Uuid) -> Result<bool, StoreError> {
-    let Some(replay) = worker.store.claim_replay(process, CLAIM).await? else { return Ok(false) };
+    let Some(replay) = worker.store.background.claim_replay(process, CLAIM).await? else { return Ok(false) };
     let progress = match step(worker, &replay).await {
         Ok(progress) => progress,
         Err(error) => {
@@ -48,14 +48,14 @@ async fn go_on(worker: &Worker, process: Uuid) -> Result<bool, StoreError> {
         let id = replay.asked.id.simple();
         tracing::info!(webhook.id = %replay.asked.webhook_id, "replay rpl_{id} has ended: {ended:?}");
     }
-    worker.store.advance_replay(replay.asked.id, process, &progress).await?;
+    worker.store.background.advance_replay(replay.asked.id, process, &progress).await?;
     Ok(true)
 }
 
 async fn step(worker: &Worker, replay: &ReplayRecord) -> Result<Progress, WorkError> {
     let Worker { store, settings, .. } = worker;
     let asked = &replay.asked;
-    let webhook = match store.webhook(asked.webhook_id).await {
+    let webhook = match store.webhooks.get(asked.webhook_id).await {
         Err(StoreError::UnknownWebhook(_)) => return Ok(stopped("the webhook was deleted")),
         found => found?,
     };
@@ -66,8 +66,8 @@ async fn step(worker: &Worker, replay: &ReplayRecord) -> Result<Progress, WorkEr
     if room == 0 {
         return Ok(Progress { pause: REST, ..Progress::default() });
     }
-    let versions = store.versions(asked.webhook_id, asked.since, asked.until).await?;
-    let candidates = store.candidates(replay, MOST_EXAMINED).await?;
+    let versions = store.webhooks.versions(asked.webhook_id, asked.since, asked.until).await?;
+    let candidates = store.background.candidates(replay, MOST_EXAMINED).await?;
     let is_end = (candidates.len() as i64) < MOST_EXAMINED;
     let (chosen, examined) = choose(replay, &versions, &candidates, room, settings.most_match_steps);
     let is_all = examined == candidates.len();

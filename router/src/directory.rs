@@ -6,9 +6,16 @@ use std::{
 };
 
 use jiff::Timestamp;
-use posthorn_domain::{event::Event, id::WebhookId, webhook::State, webhook_index::WebhookIndex};
+use posthorn_domain::{
+    event::Event,
+    id::WebhookId,
+    webhook::{
+        State,
+        updates::{Change, Update},
+    },
+    webhook_index::WebhookIndex,
+};
 use posthorn_matching::pattern::TooCostly;
-use posthorn_store::{Change, Update};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 

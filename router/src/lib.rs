@@ -15,8 +15,7 @@ mod suspects;
 use std::sync::Arc;
 
 use posthorn_broker::{Broker, BrokerError, Role, Session};
-use posthorn_domain::{error_chain::error_chain, status::Status};
-use posthorn_store::Update;
+use posthorn_domain::{error_chain::error_chain, status::Status, webhook::updates::Update};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

@@ -9,14 +9,11 @@ use tokio_postgres::{
     types::{Json, ToSql},
 };
 
-use crate::{actor::Actor, connect::Store, error::StoreError};
+use crate::{actor::Actor, connect::Pool, error::StoreError};
 
 mod companies;
 mod event_types;
 mod projects;
-mod seen;
-
-pub(crate) use seen::Seen;
 
 /// An event type.
 #[derive(Debug, Clone)]
@@ -93,12 +90,12 @@ fn listing() -> impl FnOnce(tokio_postgres::Error) -> StoreError {
 
 /// Makes a change that the audit log ascribes to the actor, with one statement.
 async fn change(
-    store: &Store,
+    pool: &Pool,
     actor: &Actor,
     statement: &str,
     values: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, StoreError> {
-    let mut client = store.client().await?;
+    let mut client = pool.client().await?;
     let changed = async {
         let transaction = actor.begin(&mut client).await?;
         let rows = transaction.query(statement, values).await?;

@@ -1,22 +1,23 @@
 //! Connections.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, time::Duration};
 
-use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, RecyclingMethod, Runtime, Timeouts};
 use posthorn_domain::error_chain::error_chain;
 use posthorn_timing::within;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error};
 
-use crate::{catalogue::Seen, error::StoreError, partitions::KnownDays};
+use crate::error::StoreError;
 
 mod database;
 mod encryption;
+mod failure;
 mod trust;
 mod words;
 
 pub(crate) use database::{Database, Driver};
-pub(crate) use trust::not_trusted;
+pub(crate) use failure::no_connection;
 
 /// How long an answer is waited for that needs no work.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,18 +26,11 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A pool of connections. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {
-    pub(crate) pool: Pool,
-    pub(crate) known_days: Arc<KnownDays>,
-    pub(crate) seen: Arc<Seen>,
-}
+pub(crate) struct Pool(deadpool_postgres::Pool);
 
-impl Store {
+impl Pool {
     /// Prepares a pool of at most `connections`; connects to nothing yet.
-    ///
-    /// # Errors
-    /// If the URL isn't one, or TLS cannot be prepared.
-    pub fn new(url: &str, connections: usize) -> Result<Self, StoreError> {
+    pub(crate) fn new(url: &str, connections: usize) -> Result<Self, StoreError> {
         let database = Database::read(url)?;
         let timeouts = Timeouts {
             wait: Some(POOL_TIMEOUT),
@@ -45,21 +39,17 @@ impl Store {
         };
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(Config::new(), Connecting(database), manager_config);
-        let pool =
-            Pool::builder(manager).max_size(connections).timeouts(timeouts).runtime(Runtime::Tokio1).build();
-        let pool = pool.map_err(|error| StoreError::NoConnection(Box::new(error)))?;
-        Ok(Self { pool, known_days: Arc::default(), seen: Arc::default() })
+        let pool = deadpool_postgres::Pool::builder(manager).max_size(connections).timeouts(timeouts);
+        let pool = pool.runtime(Runtime::Tokio1).build();
+        Ok(Self(pool.map_err(|error| StoreError::NoConnection(Box::new(error)))?))
     }
 
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
-        self.pool.get().await.map_err(StoreError::of_pool)
+        self.0.get().await.map_err(failure::of_pool)
     }
 
     /// Whether the database answers and has our tables.
-    ///
-    /// # Errors
-    /// What keeps it from being used.
-    pub async fn check(&self) -> Result<(), StoreError> {
+    pub(crate) async fn check(&self) -> Result<(), StoreError> {
         let task = "look at the database";
         let client = self.client().await?;
         let asking = client.query_one("SELECT count(*) FROM (SELECT FROM webhooks LIMIT 1) AS found", &[]);

@@ -2,13 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use deadpool_postgres::{PoolError, TimeoutType};
 use posthorn_domain::{id::WebhookId, webhook::State};
 use posthorn_timing::within;
 use refinery::error::Kind;
 use tokio_postgres::error::SqlState;
-
-use crate::{connect::not_trusted, quota::OverQuota};
 
 /// How long any answer may take.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -99,34 +96,25 @@ pub enum StoreError {
     },
 }
 
-impl StoreError {
-    /// There is no connection, for this reason.
-    pub(crate) fn no_connection(error: tokio_postgres::Error) -> Self {
-        let refusal = error.as_db_error().map(|refused| refused.message().to_owned());
-        Self::NoConnection(match (not_trusted(&error), refusal) {
-            (Some(reason), _) => Box::new(reason.clone()),
-            (None, Some(refusal)) => refusal.into(),
-            (None, None) => Box::new(error),
-        })
-    }
+/// A quota that a webhook does not fit in any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverQuota {
+    /// Whose.
+    pub company: String,
+    /// Of what, in words.
+    pub what: &'static str,
+    /// A stable name of that.
+    pub label: &'static str,
+    /// What it would come to.
+    pub total: u64,
+    /// What is allowed.
+    pub most: u64,
+}
 
+impl StoreError {
     /// There is no connection, since the server says nothing.
     pub(crate) fn silent() -> Self {
         Self::NoConnection("it does not answer".into())
-    }
-
-    /// The pool gives none.
-    pub(crate) fn of_pool(error: PoolError) -> Self {
-        match error {
-            PoolError::Backend(error) => Self::no_connection(error),
-            PoolError::Timeout(TimeoutType::Wait) => {
-                Self::NoConnection("all of this process's connections are in use".into())
-            }
-            PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => Self::silent(),
-            other @ (PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_)) => {
-                Self::NoConnection(Box::new(other))
-            }
-        }
     }
 
     pub(crate) fn query(task: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Self {

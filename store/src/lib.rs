@@ -1,61 +1,63 @@
-//! The only door to PostgreSQL: migrations, and one module of queries per concern.
+//! The only door to PostgreSQL: migrations, and queries by who asks them.
 //!
-//! [`Store`] is a pool for those who ask (the recorder, the API, the CLI). [`Watch`] is for those
-//! who must know all webhooks without asking (router and dispatcher).
+//! [`Store`] is a pool for those who ask: the recorder, the API, commands. Its parts are [`Webhooks`],
+//! [`Recorder`], [`History`], [`Catalogue`], [`Access`], [`Background`], [`Notifications`] and [`Housekeeping`].
+//! [`Watch`] is for those who must know all webhooks without asking (router and dispatcher), [`AccessWatch`] for
+//! the API, which must know all tokens.
+//!
+//! What any implementation of it must do stands in `tests/contract`.
 
 mod access;
 mod actor;
-mod audit;
+mod background;
 mod catalogue;
 mod columns;
 mod conditions;
-mod conflicts;
 mod connect;
-mod deliveries;
+mod counts;
+mod days;
 mod error;
-mod events;
-mod idempotency;
-mod janitor;
-mod mails;
+mod history;
+mod housekeeping;
+mod listen;
 mod migrate;
 mod notifications;
-mod outbox;
 mod page;
-mod partitions;
-mod quota;
 mod recording;
-mod rejected;
-mod replays;
-mod retries;
-mod statistics;
-mod tokens;
-mod versions;
-mod watch;
+mod store;
 mod webhooks;
 
-pub use access::{AccessUpdate, AccessWatch, TypeSchema};
+pub use access::{
+    audit::AuditEntry,
+    idempotency::Begun,
+    tokens::{NewToken, TokenRecord},
+    watch::{AccessUpdate, AccessWatch, TypeSchema},
+};
 pub use actor::Actor;
-pub use audit::AuditEntry;
+pub use background::{
+    outbox::{Destination, Outgoing},
+    replays::{Candidate, NewReplay, Progress, ReplayRecord},
+};
 pub use catalogue::{Company, EventType, EventTypeDescription, Project};
-pub use conflicts::{ConflictFilter, ConflictRecord};
-pub use connect::Store;
-pub use deliveries::{AttemptRecord, DeliveryFilter};
-pub use error::{Cause, StoreError};
-pub use events::{EventFilter, EventRecord, EventRow};
-pub use idempotency::Begun;
-pub use janitor::Janitor;
-pub use mails::DueMail;
+pub use error::{Cause, OverQuota, StoreError};
+pub use history::{
+    conflicts::{ConflictFilter, ConflictRecord},
+    deliveries::{AttemptRecord, DeliveryFilter},
+    events::{EventFilter, EventRecord, EventRow},
+    rejected::RejectedRecord,
+    statistics::{ALL_WEBHOOKS, Interval, Point, Span},
+};
+pub use housekeeping::{janitor::Janitor, retries::Retries};
 pub use migrate::migrate;
-pub use notifications::DueNotification;
-pub use outbox::{Destination, Outgoing};
+pub use notifications::{due::DueNotification, mails::DueMail};
 pub use page::{Page, Place};
-pub use quota::{Charge, OverQuota, Quotas, Tenant};
 pub use recording::{Disabled, Recorded, Recording};
-pub use rejected::RejectedRecord;
-pub use replays::{Candidate, NewReplay, Progress, ReplayRecord};
-pub use retries::Retries;
-pub use statistics::{ALL_WEBHOOKS, Point, Span, Step};
-pub use tokens::{NewToken, TokenRecord};
-pub use versions::Version;
-pub use watch::{Change, Update, Wants, Watch};
-pub use webhooks::{NewWebhook, WebhookRecord};
+pub use store::{
+    Access, Background, Catalogue, History, Housekeeping, Notifications, Recorder, Store, Webhooks,
+};
+pub use webhooks::{
+    quota::{Charge, Quotas, Tenant},
+    record::{NewWebhook, WebhookRecord},
+    versions::Version,
+    watch::{Wants, Watch},
+};

@@ -2,7 +2,10 @@
 
 use refinery::embed_migrations;
 
-use crate::{connect::Database, error::StoreError};
+use crate::{
+    connect::{Database, no_connection},
+    error::StoreError,
+};
 
 embed_migrations!("migrations");
 
@@ -29,7 +32,7 @@ pub async fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
         done = migrating => done,
         ended = connection => Err(match ended {
             Ok(()) => StoreError::NoAnswer { task: "migrate" },
-            Err(error) => StoreError::no_connection(error),
+            Err(error) => no_connection(error),
         }),
     }
 }

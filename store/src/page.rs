@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use tokio_postgres::{Row, types::FromSqlOwned};
 
-use crate::{conditions::Conditions, connect::Store, error::StoreError, partitions::day_of};
+use crate::{conditions::Conditions, connect::Pool, days::day_of, error::StoreError};
 
 /// The most rows that a page looks at.
 const MOST_SCANNED: usize = 2_000;
@@ -69,7 +69,7 @@ impl Listing {
     }
 }
 
-impl Store {
+impl Pool {
     /// A page of a table.
     pub(crate) async fn page<T, Id: FromSqlOwned>(
         &self,

@@ -6,22 +6,22 @@
 use std::collections::BTreeMap;
 
 use deadpool_postgres::Transaction;
-use jiff::{Timestamp, civil::Date};
+use jiff::civil::Date;
 use posthorn_domain::{
     id::{AttemptId, EventRef, WebhookId},
     journal::{Attempted, Dropped, Entry, Rejected, Routed},
-    notification::LastOutcome,
     step::{Step, StepKind},
     webhook::DisabledReason,
 };
 use tokio_postgres::types::Json;
 
-use crate::{connect::Store, error::StoreError, partitions::day_of};
+use crate::{days::day_of, error::StoreError, store::Recorder};
 
 mod events;
 mod health;
 mod rejected;
 mod rows;
+pub(crate) mod seen;
 mod statistics;
 
 /// What recording must know of the installation.
@@ -58,15 +58,15 @@ pub struct Disabled {
     pub event: EventRef,
 }
 
-impl Store {
+impl Recorder {
     /// Writes entries in one transaction.
     ///
     /// # Errors
     /// If the database refuses, which changes nothing, or is gone, which may have changed all:
     /// recording the same again is harmless.
     pub async fn record(&self, entries: &[Entry], recording: Recording) -> Result<Recorded, StoreError> {
-        self.ensure_days(entries.iter().map(day)).await?;
-        let mut client = self.client().await?;
+        self.partitions.ensure_days(entries.iter().map(day)).await?;
+        let mut client = self.pool.client().await?;
         let mut sorted = Sorted::default();
         entries.iter().for_each(|entry| sorted.add(entry));
         let events = events::rows(&sorted.routed);
@@ -92,7 +92,7 @@ impl Store {
         let recorded = recorded.await.map_err(StoreError::query("record what happened"));
         if recorded.as_ref().is_err_and(StoreError::is_about_the_data) {
             // A partition that another recorder dropped looks like this.
-            self.known_days.forget();
+            self.partitions.forget();
         }
         let (recorded, full) = recorded?;
         self.seen.learn(unseen, full, recording.most_seen);
@@ -173,9 +173,9 @@ async fn disable_one(
                     AND ($3 = 'gone' OR disable_policy = 'exhausted'
                          OR NOT EXISTS (SELECT FROM webhook_health
                                         WHERE webhook_id = $1 AND last_accepted_at >= $6))";
-    let ended_at = ended_at(attempted);
+    let ended_at = rows::ended_at(attempted);
     let epoch = rows::signed(attempted.epoch);
-    let outcome = Json(outcome(attempted));
+    let outcome = Json(rows::outcome(attempted));
     let params: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
         [&attempted.webhook_id.0, &epoch, &reason.label(), &ended_at, &outcome, &attempted.first_attempt_at];
     let disabled = transaction.execute(update, &params).await? == 1;
@@ -185,24 +185,4 @@ async fn disable_one(
         transaction.execute(update, &[&day_of(attempted.started_at), &attempt_id.0, &step]).await?;
     }
     Ok(disabled)
-}
-
-/// The outcome as people see it beside a disabled webhook.
-fn outcome(attempted: &Attempted) -> LastOutcome {
-    let unreachable = attempted.outcome.unreachable();
-    LastOutcome {
-        outcome: attempted.outcome.kind(),
-        status: attempted.outcome.status(),
-        unreachable_class: unreachable.map(|(class, _)| class),
-        error: unreachable.map(|(_, error)| rows::clean(error).into_owned()),
-        event_ref: attempted.event_ref(),
-        event_id: attempted.event_id.clone(),
-        attempt: attempted.attempt,
-        response_body: rows::clean(&attempted.response_body).into_owned(),
-    }
-}
-
-/// When an attempt ended.
-fn ended_at(attempted: &Attempted) -> Timestamp {
-    attempted.started_at.saturating_add(attempted.duration).unwrap_or(attempted.started_at)
 }

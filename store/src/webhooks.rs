@@ -1,103 +1,27 @@
 //! Webhooks: made, changed, looked up; what stops them and their secrets are in the modules below.
 
-use std::{collections::BTreeMap, time::Duration};
-
 use deadpool_postgres::Transaction;
-use jiff::Timestamp;
-use posthorn_domain::{
-    id::WebhookId,
-    keyring::{Sealed, SealedHeaders},
-    webhook::{Condition, DisablePolicy, DisabledReason, State},
-};
-use posthorn_matching::rule::Rule;
-use serde_json::Value;
+use posthorn_domain::{id::WebhookId, keyring::Sealed};
 use tokio_postgres::{Error, types::Json};
 use uuid::Uuid;
 
 use crate::{
     actor::Actor,
-    connect::Store,
-    error::StoreError,
-    quota::{self, Charge, OverQuota},
+    error::{OverQuota, StoreError},
+    store::Webhooks,
 };
 
-mod rows;
+pub(crate) mod quota;
+pub(crate) mod record;
+pub(crate) mod rows;
 mod secrets;
 mod states;
+pub(crate) mod versions;
+pub(crate) mod watch;
 
-use rows::{Columns, read};
-pub(crate) use rows::{read_epoch, read_headers, read_in_flight, read_rules, read_timeout};
-
-/// A webhook as its owner describes it.
-#[derive(Debug, Clone)]
-pub struct NewWebhook {
-    /// Its id: a fresh UUIDv7.
-    pub id: WebhookId,
-    /// What people call it.
-    pub name: String,
-    /// Where deliveries go; already checked against the address policy.
-    pub url: String,
-    /// Which events it wants.
-    pub rules: Vec<Rule>,
-    /// The deadline of an attempt.
-    pub timeout: Duration,
-    /// How many attempts each dispatcher makes at a time.
-    pub max_in_flight: u16,
-    /// What disables it.
-    pub disable_policy: DisablePolicy,
-    /// What people say about it.
-    pub description: String,
-    /// Whether attempts may speak HTTP/2, where the receiver offers it.
-    pub http2: bool,
-    /// Headers of its own for every request.
-    pub headers: SealedHeaders,
-    /// What its owner wants to remember of it.
-    pub metadata: BTreeMap<String, String>,
-    /// The e-mail address that is told when it fails.
-    pub contact: Option<String>,
-}
-
-/// A webhook as people look at it.
-#[derive(Debug, Clone)]
-pub struct WebhookRecord {
-    /// What its owner said.
-    pub described: NewWebhook,
-    /// Its state; never deleted.
-    pub state: State,
-    /// Why it is disabled.
-    pub disabled_reason: Option<DisabledReason>,
-    /// Since when.
-    pub disabled_at: Option<Timestamp>,
-    /// The outcome of the attempt that disabled it.
-    pub disabled_outcome: Option<Value>,
-    /// Its epoch.
-    pub epoch: u32,
-    /// Rises with every change.
-    pub revision: i64,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was changed last.
-    pub updated_at: Timestamp,
-    /// When an attempt was accepted last.
-    pub last_accepted_at: Option<Timestamp>,
-    /// When an attempt failed last.
-    pub last_failed_at: Option<Timestamp>,
-}
-
-impl WebhookRecord {
-    /// Its state as people see it.
-    pub fn condition(&self) -> Condition {
-        Condition::of(self.state, self.last_accepted_at, self.last_failed_at)
-            .expect("queries leave deleted webhooks out")
-    }
-}
-
-const SELECT: &str =
-    "SELECT id, name, url, rules, timeout_ms, max_in_flight, disable_policy, state, disabled_reason,
-       disabled_at, disabled_outcome, epoch, created_at, updated_at, last_accepted_at, last_failed_at,
-       description, header_names, headers_key_id, headers_sealed, metadata, contact, http2, revision
-FROM webhooks LEFT JOIN webhook_health ON webhook_id = id
-WHERE state <> 'deleted'";
+use quota::Charge;
+use record::{NewWebhook, WebhookRecord};
+use rows::{Columns, SELECT, one, read};
 
 /// That every rule names none but the companies `{}`, a JSON list.
 const WITHIN: &str = "NOT EXISTS (SELECT FROM jsonb_array_elements(rules) AS rule
@@ -114,25 +38,20 @@ async fn over_quota(
     }
 }
 
-/// The webhook $1.
-fn one() -> String {
-    format!("{SELECT} AND id = $1")
-}
-
-impl Store {
+impl Webhooks {
     /// Makes a webhook with its first secret. It is read back before the commit: behind that nothing can
     /// fail, so that an error means that there is no webhook, unless the commit itself was not answered.
     ///
     /// # Errors
     /// If it does not fit into the quotas that it is charged to, or the database refuses or is gone.
-    pub async fn add_webhook(
+    pub async fn add(
         &self,
         webhook: &NewWebhook,
         secret: &Sealed,
         charge: Option<&Charge>,
         actor: &Actor,
     ) -> Result<WebhookRecord, StoreError> {
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let added = async {
             let transaction = actor.begin(&mut client).await?;
             if let Some(over) = over_quota(&transaction, webhook, charge).await? {
@@ -161,14 +80,14 @@ impl Store {
     ///
     /// # Errors
     /// If it is unknown, or does not fit into the quotas that it is charged to.
-    pub async fn update_webhook(
+    pub async fn update(
         &self,
         webhook: &NewWebhook,
         revision: i64,
         charge: Option<&Charge>,
         actor: &Actor,
     ) -> Result<Option<WebhookRecord>, StoreError> {
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let updated = async {
             let transaction = actor.begin(&mut client).await?;
             if let Some(over) = over_quota(&transaction, webhook, charge).await? {
@@ -188,7 +107,7 @@ impl Store {
         let updated = updated.await.map_err(StoreError::query("change the webhook"))?;
         let updated = updated.map_err(StoreError::OverQuota)?;
         drop(client);
-        let webhook = self.webhook(webhook.id).await?;
+        let webhook = self.get(webhook.id).await?;
         Ok(updated.then_some(webhook))
     }
 
@@ -197,7 +116,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn webhooks_after(
+    pub async fn after(
         &self,
         after: Option<WebhookId>,
         limit: i64,
@@ -208,7 +127,7 @@ impl Store {
             "{SELECT} AND ($1::uuid IS NULL OR id > $1) AND ($3::jsonb IS NULL OR {within})
              ORDER BY id LIMIT $2"
         );
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let after = after.map(|id| id.0);
         let rows = client.query(&query, &[&after, &limit, &companies.map(Json)]).await;
         rows.map_err(StoreError::query("list the webhooks"))?.iter().map(read).collect()
@@ -218,8 +137,8 @@ impl Store {
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn webhooks(&self) -> Result<Vec<WebhookRecord>, StoreError> {
-        let client = self.client().await?;
+    pub async fn all(&self) -> Result<Vec<WebhookRecord>, StoreError> {
+        let client = self.pool.client().await?;
         let rows = client.query(&format!("{SELECT} ORDER BY id"), &[]).await;
         rows.map_err(StoreError::query("list the webhooks"))?.iter().map(read).collect()
     }
@@ -228,7 +147,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database refuses or is gone.
-    pub async fn webhooks_within(
+    pub async fn within(
         &self,
         ids: &[WebhookId],
         companies: &[String],
@@ -238,7 +157,7 @@ impl Store {
             WITHIN.replace("{}", "$2")
         );
         let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(&query, &[&ids, &Json(companies)]).await;
         let rows = rows.map_err(StoreError::query("look at the webhooks"))?;
         Ok(rows.iter().map(|row| WebhookId(row.get(0))).collect())
@@ -248,8 +167,8 @@ impl Store {
     ///
     /// # Errors
     /// If there is none with this id.
-    pub async fn webhook(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
-        let client = self.client().await?;
+    pub async fn get(&self, id: WebhookId) -> Result<WebhookRecord, StoreError> {
+        let client = self.pool.client().await?;
         let row = client.query_opt(&one(), &[&id.0]).await;
         let row = row.map_err(StoreError::query("look the webhook up"))?;
         read(&row.ok_or(StoreError::UnknownWebhook(id))?)

@@ -91,7 +91,7 @@ async fn list(
     let limit = limit(query.limit)?;
     let before = read_cursor::<i64>(query.cursor.as_deref())?;
     let subject = query.subject_id.as_deref().map(|text| no_nul("subject_id", text)).transpose()?;
-    let entries = api.store.audit_log(before, subject.as_deref(), limit as i64).await?;
+    let entries = api.store.access.audit_log(before, subject.as_deref(), limit as i64).await?;
     let next_cursor = next_page(&entries, limit, |entry| entry.id);
     Ok(Json(PageOf { data: entries.into_iter().map(Entry::from).collect(), next_cursor }))
 }

@@ -96,7 +96,8 @@ async fn list(
     let limit = limit(query.limit)?;
     let text = no_nul("q", &query.q.unwrap_or_default())?;
     let after = no_nul("cursor", &read_cursor::<String>(query.cursor.as_deref())?.unwrap_or_default())?;
-    let found = api.store.companies(&text, caller.companies.as_deref(), &after, limit as u32).await?;
+    let found =
+        api.store.catalogue.companies(&text, caller.companies.as_deref(), &after, limit as u32).await?;
     let next_cursor = next_page(&found, limit, |last| last.id.clone());
     Ok(Json(PageOf { data: found.into_iter().map(CompanyView::from).collect(), next_cursor }))
 }
@@ -109,7 +110,7 @@ async fn show(
     State(api): State<Shared>,
     Path(company): Path<String>,
 ) -> Result<Json<CompanyView>, Problem> {
-    let found = api.store.company(&seen(&caller, company)?).await?;
+    let found = api.store.catalogue.company(&seen(&caller, company)?).await?;
     Ok(Json(found.ok_or_else(|| Problem::not_found("company"))?.into()))
 }
 
@@ -125,7 +126,7 @@ async fn name(
     body: Body<NameInput>,
 ) -> Result<Json<CompanyView>, Problem> {
     let company = Company { id: seen(&caller, company)?, name: body.value.check()? };
-    api.store.name_company(&company, &caller.acts("company.name")).await?;
+    api.store.catalogue.name_company(&company, &caller.acts("company.name")).await?;
     Ok(Json(company.into()))
 }
 
@@ -140,7 +141,8 @@ async fn remove(
     State(api): State<Shared>,
     Path(company): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    match api.store.delete_company(&seen(&caller, company)?, &caller.acts("company.delete")).await? {
+    match api.store.catalogue.delete_company(&seen(&caller, company)?, &caller.acts("company.delete")).await?
+    {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::not_found("company")),
     }

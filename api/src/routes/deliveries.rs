@@ -288,7 +288,7 @@ async fn list(
         companies: caller.companies.clone(),
     };
     let webhook = api.webhook(&caller, id::webhook(&id)?).await?;
-    let page = api.store.deliveries(webhook.described.id, &filter, place.as_ref(), limit).await?;
+    let page = api.store.history.deliveries(webhook.described.id, &filter, place.as_ref(), limit).await?;
     Ok(Json(PageOf {
         data: page.rows.into_iter().map(|row| told(row, &caller).into()).collect(),
         next_cursor: page.next.map(write_place),
@@ -309,7 +309,7 @@ async fn show(
     let webhook = api.webhook(&caller, id::webhook(&webhook)?).await?.described.id;
     let found = naming::event(&api, &caller, &event).await?;
     let event = events::decode(&found)?;
-    let attempts = api.store.attempts(found.event_ref, webhook).await?;
+    let attempts = api.store.history.attempts(found.event_ref, webhook).await?;
     let is_wanted = found.webhook_ids.contains(&webhook);
     if attempts.is_empty() && !is_wanted {
         return Err(Problem::not_found("delivery: the webhook did not want the event"));
@@ -373,8 +373,11 @@ async fn redeliver(
         must_be_wanted(&shared, &webhook, &found)?;
         let EventRecord { event_ref, id: event_id, message, received_at, .. } = found;
         let webhook_id = webhook.described.id;
-        let promised =
-            shared.store.add_redelivery(webhook_id, event_ref, message, received_at, &actor).await?;
+        let promised = shared
+            .store
+            .background
+            .add_redelivery(webhook_id, event_ref, message, received_at, &actor)
+            .await?;
         shared.send(promised).await;
         let redelivered = Redelivered { event_ref, event_id: event_id.to_string(), webhook_id };
         Ok(Answer::new(StatusCode::ACCEPTED, &redelivered))

@@ -107,7 +107,7 @@ async fn list(
         until: query.until.map(|Moment(at)| at),
         companies: caller.companies.clone(),
     };
-    let page = api.store.conflicts(&filter, place.as_ref(), limit).await?;
+    let page = api.store.history.conflicts(&filter, place.as_ref(), limit).await?;
     Ok(Json(PageOf {
         data: page.rows.into_iter().map(Conflict::read).collect::<Result<_, _>>()?,
         next_cursor: page.next.map(write_place),

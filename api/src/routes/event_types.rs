@@ -167,7 +167,7 @@ async fn list(
     let limit = limit(query.limit)?;
     let text = no_nul("q", &query.q.unwrap_or_default())?;
     let after = no_nul("cursor", &read_cursor::<String>(query.cursor.as_deref())?.unwrap_or_default())?;
-    let found = api.store.event_types(&text, &after, limit as u32).await?;
+    let found = api.store.catalogue.event_types(&text, &after, limit as u32).await?;
     let next_cursor = next_page(&found, limit, |last| last.name.clone());
     Ok(Json(PageOf { data: found.into_iter().map(EventTypeView::from).collect(), next_cursor }))
 }
@@ -181,7 +181,7 @@ async fn show(
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     let found = match is_event_type(&name) {
-        true => api.store.event_type(&name).await?,
+        true => api.store.catalogue.event_type(&name).await?,
         false => None,
     };
     Ok(answer(found.ok_or_else(not_found)?))
@@ -212,7 +212,7 @@ async fn describe(
             true => Some(version_of(&api, &headers, &name).await?),
             false => None,
         };
-        let described = api.store.describe_event_type(&name, &described, expected, &actor).await?;
+        let described = api.store.catalogue.describe_event_type(&name, &described, expected, &actor).await?;
         match described {
             Some(described) => {
                 api.access.describe(&name, Some(&described));
@@ -237,7 +237,7 @@ async fn remove(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     may_change(&caller, &name)?;
-    let was_there = api.store.delete_event_type(&name, &caller.acts("event_type.delete")).await?;
+    let was_there = api.store.catalogue.delete_event_type(&name, &caller.acts("event_type.delete")).await?;
     api.access.describe(&name, None);
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(not_found()) }
 }
@@ -258,7 +258,7 @@ fn may_change(caller: &Caller, name: &str) -> Result<(), Problem> {
 
 /// The revision that a change with `If-Match` is based on.
 async fn version_of(api: &Shared, headers: &HeaderMap, name: &str) -> Result<i64, Problem> {
-    let found = api.store.event_type(name).await?;
+    let found = api.store.catalogue.event_type(name).await?;
     let found = found.ok_or_else(|| Problem::new(Kind::Changed, "it is not described yet"))?;
     version::check(headers, found.revision)?;
     Ok(found.revision)

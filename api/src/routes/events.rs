@@ -142,7 +142,7 @@ async fn list(
         until: query.until.map(|until| until.0),
         companies: caller.companies.clone(),
     };
-    let page = api.store.events(&filter, place.as_ref(), limit).await?;
+    let page = api.store.history.events(&filter, place.as_ref(), limit).await?;
     Ok(Json(PageOf {
         data: page.rows.into_iter().map(EventSummary::from).collect(),
         next_cursor: page.next.map(write_place),
@@ -170,8 +170,8 @@ async fn show(
 ) -> Result<Json<EventDetail>, Problem> {
     let found = naming::event(&api, &caller, &event).await?;
     let event = decode(&found)?;
-    let attempts = api.store.latest_attempts(found.event_ref, found.digest).await?;
-    let conflicts = api.store.conflicts_of(found.event_ref, found.digest).await?;
+    let attempts = api.store.history.latest_attempts(found.event_ref, found.digest).await?;
+    let conflicts = api.store.history.conflicts_of(found.event_ref, found.digest).await?;
     let visible = visible(&api, &caller, &found, &attempts).await?;
     Ok(Json(EventDetail {
         data: data(&event)?,
@@ -222,7 +222,7 @@ async fn visible(
     let Some(companies) = &caller.companies else { return Ok(None) };
     let ids = found.webhook_ids.iter().copied().chain(attempts.iter().map(|attempt| attempt.webhook_id));
     let ids: Vec<_> = ids.collect();
-    Ok(Some(api.store.webhooks_within(&ids, companies).await?.into_iter().collect()))
+    Ok(Some(api.store.webhooks.within(&ids, companies).await?.into_iter().collect()))
 }
 
 fn deliveries(

@@ -132,9 +132,9 @@ async fn explained(
     webhook: WebhookRecord,
 ) -> Result<Explained, Problem> {
     let webhook_id = webhook.described.id;
-    let versions = api.store.versions(webhook_id, found.received_at, found.received_at).await?;
+    let versions = api.store.webhooks.versions(webhook_id, found.received_at, found.received_at).await?;
     let then = versions.into_iter().last();
-    let attempts = api.store.attempts(found.event_ref, webhook_id).await?;
+    let attempts = api.store.history.attempts(found.event_ref, webhook_id).await?;
     let (rules, rules_of_then) = match &then {
         // Rules of then may have named companies that the caller does not see.
         Some(version) if !version.rules.is_empty() && caller.sees_rules(&version.rules) => {

@@ -20,13 +20,13 @@ pub(crate) async fn event(api: &Api, caller: &Caller, name: &str) -> Result<Even
         return Err(missing());
     }
     let by_reference = match name.parse() {
-        Ok(event) => api.store.event(event).await?.filter(|event| caller.sees(&event.company_id)),
+        Ok(event) => api.store.history.event(event).await?.filter(|event| caller.sees(&event.company_id)),
         Err(_) => None,
     };
-    let called = api.store.events_called(name, caller.companies.as_deref()).await?;
+    let called = api.store.history.events_called(name, caller.companies.as_deref()).await?;
     match (by_reference, &*called) {
         (Some(found), []) => Ok(found),
-        (None, [(only, _)]) => api.store.event(*only).await?.ok_or_else(missing),
+        (None, [(only, _)]) => api.store.history.event(*only).await?.ok_or_else(missing),
         (None, []) => Err(missing()),
         (found, called) => {
             let found = found.map(|found| (found.event_ref, found.company_id));

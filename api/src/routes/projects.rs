@@ -73,7 +73,7 @@ async fn list(
     let after = read_cursor::<(String, String)>(query.cursor.as_deref())?.unwrap_or_default();
     let after = (no_nul("cursor", &after.0)?, no_nul("cursor", &after.1)?);
     let within = caller.companies.as_deref();
-    let found = api.store.projects(company.as_deref(), &text, within, &after, limit as u32).await?;
+    let found = api.store.catalogue.projects(company.as_deref(), &text, within, &after, limit as u32).await?;
     let next_cursor = next_page(&found, limit, |last| (last.company_id.clone(), last.id.clone()));
     Ok(Json(PageOf { data: found.into_iter().map(ProjectView::from).collect(), next_cursor }))
 }
@@ -109,7 +109,7 @@ async fn show(
     Query(of): Query<OfQuery>,
 ) -> Result<Json<ProjectView>, Problem> {
     let (company, project) = of.seen(&caller, project)?;
-    let found = api.store.project(&company, &project).await?;
+    let found = api.store.catalogue.project(&company, &project).await?;
     Ok(Json(found.ok_or_else(|| Problem::not_found("project"))?.into()))
 }
 
@@ -127,7 +127,7 @@ async fn name(
 ) -> Result<Json<ProjectView>, Problem> {
     let (company_id, id) = of.seen(&caller, project)?;
     let project = Project { company_id, id, name: body.value.check()? };
-    api.store.name_project(&project, &caller.acts("project.name")).await?;
+    api.store.catalogue.name_project(&project, &caller.acts("project.name")).await?;
     Ok(Json(project.into()))
 }
 
@@ -143,7 +143,7 @@ async fn remove(
     Query(of): Query<OfQuery>,
 ) -> Result<StatusCode, Problem> {
     let (company, project) = of.seen(&caller, project)?;
-    match api.store.delete_project(&company, &project, &caller.acts("project.delete")).await? {
+    match api.store.catalogue.delete_project(&company, &project, &caller.acts("project.delete")).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::not_found("project")),
     }

@@ -127,7 +127,7 @@ async fn list(
     if caller.companies.is_some() {
         return Ok(Json(PageOf { data: Vec::new(), next_cursor: None }));
     }
-    let rows = api.store.rejected_events(before, query.open, limit as i64).await?;
+    let rows = api.store.history.rejected_events(before, query.open, limit as i64).await?;
     let next_cursor = next_page(&rows, limit, |row| row.id);
     Ok(Json(PageOf { data: rows.into_iter().map(Rejected::from).collect(), next_cursor }))
 }
@@ -189,7 +189,7 @@ async fn publish(
             Some(repaired) => repaired.read(&api, &caller).await?,
         };
         let (message, actor) = (event.encode_to_vec().into(), caller.acts("rejected_event.publish"));
-        let promised = api.store.publish_rejected_event(row.id, message, &actor).await?;
+        let promised = api.store.background.publish_rejected_event(row.id, message, &actor).await?;
         api.send(promised.ok_or_else(|| resolved("resolved"))?).await;
         let event_ref = EventRef::new(&event.company_id, &event.id);
         let republished = Republished { id: RejectedId(row.id).to_string(), event_ref, event_id: event.id };
@@ -223,7 +223,7 @@ async fn discard(
     let (row, _) = find(&api, &caller, &id).await?;
     must_be_open(&row)?;
     let actor = caller.acts("rejected_event.discard");
-    match api.store.discard_rejected_event(row.id, &actor).await? {
+    match api.store.background.discard_rejected_event(row.id, &actor).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(resolved("resolved")),
     }
@@ -240,7 +240,7 @@ fn resolved(resolution: &str) -> Problem {
 async fn find(api: &Api, caller: &Caller, id: &str) -> Result<(RejectedRecord, Bytes), Problem> {
     let id = RejectedId::read(id)?;
     let found = match caller.companies {
-        None => api.store.rejected_event(id.0).await?,
+        None => api.store.history.rejected_event(id.0).await?,
         Some(_) => None,
     };
     found.ok_or_else(|| Problem::not_found("rejected event"))

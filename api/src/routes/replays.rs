@@ -206,7 +206,7 @@ async fn begin(
         if !replay.dry_run {
             must_be_enabled(&webhook)?;
         }
-        let replay = api.store.add_replay(&replay, &caller.acts("webhook.replay")).await?;
+        let replay = api.store.background.add_replay(&replay, &caller.acts("webhook.replay")).await?;
         let location = format!("/v1/replays/{}", ReplayId(replay.asked.id));
         Ok(Answer::new(StatusCode::ACCEPTED, &Replay::from(replay)).with("location", location))
     };
@@ -239,7 +239,7 @@ async fn list(
     let limit = limit(query.limit)?;
     let before = read_cursor::<Uuid>(query.cursor.as_deref())?;
     let webhook = api.webhook(&caller, id::webhook(&id)?).await?;
-    let replays = api.store.replays(webhook.described.id, before, limit as i64).await?;
+    let replays = api.store.background.replays(webhook.described.id, before, limit as i64).await?;
     let next_cursor = next_page(&replays, limit, |replay| replay.asked.id);
     Ok(Json(PageOf { data: replays.into_iter().map(Replay::from).collect(), next_cursor }))
 }
@@ -266,14 +266,14 @@ async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Json<Replay>, Problem> {
     let replay = find(&api, &caller, &id).await?;
-    let canceled = api.store.cancel_replay(replay.asked.id, &caller.acts("replay.cancel")).await?;
+    let canceled = api.store.background.cancel_replay(replay.asked.id, &caller.acts("replay.cancel")).await?;
     Ok(Json(canceled.ok_or_else(|| Problem::not_found("replay"))?.into()))
 }
 
 /// A replay of a webhook that the caller may see.
 async fn find(api: &Api, caller: &Caller, id: &str) -> Result<ReplayRecord, Problem> {
     let not_found = || Problem::not_found("replay");
-    let replay = api.store.replay(ReplayId::read(id)?.0).await?.ok_or_else(not_found)?;
+    let replay = api.store.background.replay(ReplayId::read(id)?.0).await?.ok_or_else(not_found)?;
     match api.webhook(caller, replay.asked.webhook_id).await {
         Ok(_) => Ok(replay),
         // It tells nothing of the webhook. Any other problem is told as it is.

@@ -9,7 +9,7 @@ use posthorn_domain::{
     id::WebhookId,
     statistics::{Latency, Tally},
 };
-use posthorn_store::{ALL_WEBHOOKS, Point, Span, Step};
+use posthorn_store::{ALL_WEBHOOKS, Interval, Point, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -189,10 +189,10 @@ async fn of_webhook(
 async fn counted(api: &Api, of: WebhookId, query: &StatisticsQuery) -> Result<Json<Statistics>, Problem> {
     let (span, step) = query.read(Timestamp::now())?;
     let by = match step {
-        StepName::Minute => Step::Minute,
-        StepName::Hour => Step::Hour,
+        StepName::Minute => Interval::Minute,
+        StepName::Hour => Interval::Hour,
     };
-    let points = api.store.statistics(of, span, by).await?;
+    let points = api.store.history.statistics(of, span, by).await?;
     let mut total = Tally::default();
     points.iter().for_each(|point| total += &point.tally);
     let bar = |Point { at, tally }: &Point| Bar { at: *at, counts: tally.into() };

@@ -160,7 +160,7 @@ async fn create(
     let act = async move {
         let (api, caller) = (shared, by);
         let (new, token) = value.check(Timestamp::now())?;
-        let record = api.store.add_token(&new, &caller.acts("token.create")).await?;
+        let record = api.store.access.add_token(&new, &caller.acts("token.create")).await?;
         api.access.add(new.hash, Arc::new(record.clone()));
         let location = format!("/v1/tokens/{}", TokenId(record.id));
         let answer = Answer::new(StatusCode::CREATED, &TokenView::of(record, Some(&token)));
@@ -193,7 +193,7 @@ async fn list(
 ) -> Result<Json<PageOf<TokenView>>, Problem> {
     let limit = limit(query.limit)?;
     let after = read_cursor::<Uuid>(query.cursor.as_deref())?;
-    let tokens = api.store.tokens(after, limit as i64).await?;
+    let tokens = api.store.access.tokens(after, limit as i64).await?;
     let next_cursor = next_page(&tokens, limit, |token| token.id);
     let data = tokens.into_iter().map(|token| TokenView::of(token, None)).collect();
     Ok(Json(PageOf { data, next_cursor }))
@@ -207,7 +207,7 @@ async fn show(
     State(api): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Json<TokenView>, Problem> {
-    let token = api.store.token(TokenId::read(&id)?.0).await?;
+    let token = api.store.access.token(TokenId::read(&id)?.0).await?;
     Ok(Json(TokenView::of(token.ok_or_else(|| Problem::not_found("token"))?, None)))
 }
 
@@ -222,7 +222,7 @@ async fn revoke(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id = TokenId::read(&id)?.0;
-    let revoked = api.store.revoke_token(id, &caller.acts("token.revoke")).await?;
+    let revoked = api.store.access.revoke_token(id, &caller.acts("token.revoke")).await?;
     api.access.remove(id);
     revoked.map(|_| StatusCode::NO_CONTENT).ok_or_else(|| Problem::not_found("token"))
 }

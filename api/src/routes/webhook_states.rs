@@ -62,7 +62,7 @@ async fn enable(
     State(api): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let act = async |id, actor: Actor| api.store.enable_webhook(id, &actor).await;
+    let act = async |id, actor: Actor| api.store.webhooks.enable(id, &actor).await;
     change(&api, &caller, &id, "webhook.enable", act).await
 }
 
@@ -76,7 +76,7 @@ async fn disable(
     State(api): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let act = async |id, actor: Actor| api.store.disable_webhook(id, &actor).await;
+    let act = async |id, actor: Actor| api.store.webhooks.disable(id, &actor).await;
     change(&api, &caller, &id, "webhook.disable", act).await
 }
 
@@ -91,7 +91,7 @@ async fn pause(
     State(api): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let act = async |id, actor: Actor| api.store.pause_webhook(id, &actor).await;
+    let act = async |id, actor: Actor| api.store.webhooks.pause(id, &actor).await;
     change(&api, &caller, &id, "webhook.pause", act).await
 }
 
@@ -104,7 +104,7 @@ async fn resume(
     State(api): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let act = async |id, actor: Actor| api.store.resume_webhook(id, &actor).await;
+    let act = async |id, actor: Actor| api.store.webhooks.resume(id, &actor).await;
     change(&api, &caller, &id, "webhook.resume", act).await
 }
 
@@ -159,7 +159,7 @@ async fn rotate_secret(
         let overlap = value.overlap()?;
         let (secret, sealed) = api.keys.fresh_secret(id, rand::random(), rand::random());
         let actor = caller.acts("webhook.rotate_secret");
-        let webhook = api.store.rotate_secret(id, &sealed, overlap, &actor).await?;
+        let webhook = api.store.webhooks.rotate_secret(id, &sealed, overlap, &actor).await?;
         let tag = version::etag(webhook.revision);
         let shown = Webhook::of(webhook, waiting(&api, id).await, &caller, &api.keys).with_secret(&secret);
         Ok(Answer::new(StatusCode::OK, &shown).with("etag", tag))

@@ -82,7 +82,7 @@ async fn test(
     let company = Rule::only_company(&webhook.rules).map(|company| vec![company.to_owned()]);
     let tenant = company.map_or_else(|| caller.tenant(), Tenant::Companies);
     let _running = api.tests.try_take(tenant).ok_or_else(busy)?;
-    let webhook = api.store.webhook_to_deliver_to(id).await?;
+    let webhook = api.store.webhooks.to_deliver_to(id).await?;
     let target = Target::prepare(&webhook, &api.keys, &api.settings.addresses);
     let target = target.map_err(|unready| Problem::new(Kind::Conflict, unready.to_string()))?;
     let event = event(&json!({ "webhook_id": id, "message": "This is a test from Posthorn." }).to_string());
@@ -93,7 +93,7 @@ async fn test(
         trace: None,
     };
     // Noted before: no attempt is made that the audit log does not tell of.
-    api.store.note(&caller.acts("webhook.test"), "webhook", &id.to_string(), None).await?;
+    api.store.access.note(&caller.acts("webhook.test"), "webhook", &id.to_string(), None).await?;
     let started = Instant::now();
     let answer = api.receivers.send(&target, request).await;
     let duration_ms = started.elapsed().as_millis() as u64;

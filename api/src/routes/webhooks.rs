@@ -177,7 +177,7 @@ pub(crate) async fn answer(api: &Api, caller: &Caller, webhook: WebhookRecord) -
 
 async fn shown(api: &Api, caller: &Caller, webhook: WebhookRecord) -> Result<Webhook, Problem> {
     let id = webhook.described.id;
-    let (waiting, oldest) = tokio::join!(waiting(api, id), api.store.oldest_waiting(id));
+    let (waiting, oldest) = tokio::join!(waiting(api, id), api.store.history.oldest_waiting(id));
     Ok(Webhook { oldest_waiting_at: oldest?, ..Webhook::of(webhook, waiting, caller, &api.keys) })
 }
 
@@ -247,7 +247,7 @@ async fn list(
     let is_filtered =
         query.state.is_some() || query.url.is_some() || query.company.is_some() || query.event_type.is_some();
     let scanned = if is_filtered { MOST_SCANNED } else { limit as i64 };
-    let webhooks = api.store.webhooks_after(after, scanned, companies).await?;
+    let webhooks = api.store.webhooks.after(after, scanned, companies).await?;
     let is_whole_scan = webhooks.len() as i64 == scanned;
     let last_scanned = webhooks.last().map(|webhook| webhook.described.id);
     let found: Vec<_> = webhooks.into_iter().filter(|webhook| query.wants(webhook)).take(limit).collect();
@@ -283,7 +283,7 @@ async fn create(
         let webhook = value.check(id, &api, &caller)?;
         let (secret, sealed) = api.keys.fresh_secret(id, rand::random(), rand::random());
         let (charge, actor) = (charge(&api, &caller, &webhook.rules), caller.acts("webhook.create"));
-        let webhook = api.store.add_webhook(&webhook, &sealed, charge.as_ref(), &actor).await?;
+        let webhook = api.store.webhooks.add(&webhook, &sealed, charge.as_ref(), &actor).await?;
         let tag = version::etag(webhook.revision);
         // Nothing waits yet. The broker is not asked: a router declares the queue a little later.
         let shown = Webhook::of(webhook, Some(0), &caller, &api.keys).with_secret(&secret);
@@ -332,7 +332,7 @@ async fn update(
         version::check(&headers, was.revision)?;
         let described = patched(&was, &patch.fields, &api.keys)?.check(id, &api, &caller)?;
         let (charge, actor) = (charge(&api, &caller, &described.rules), caller.acts("webhook.update"));
-        let changed = api.store.update_webhook(&described, was.revision, charge.as_ref(), &actor).await?;
+        let changed = api.store.webhooks.update(&described, was.revision, charge.as_ref(), &actor).await?;
         if let Some(webhook) = changed {
             return answer(&api, &caller, webhook).await;
         }
@@ -365,6 +365,6 @@ async fn remove(
 ) -> Result<StatusCode, Problem> {
     let webhook = api.webhook(&caller, id::webhook(&id)?).await?;
     version::check(&headers, webhook.revision)?;
-    api.store.delete_webhook(webhook.described.id, &caller.acts("webhook.delete")).await?;
+    api.store.webhooks.delete(webhook.described.id, &caller.acts("webhook.delete")).await?;
     Ok(StatusCode::NO_CONTENT)
 }

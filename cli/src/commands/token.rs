@@ -140,7 +140,7 @@ impl Create {
             companies: self.companies.clone(),
             expires_at,
         };
-        let record = self.common.store()?.add_token(&new, &Actor::command("token.create")).await?;
+        let record = self.common.store()?.access.add_token(&new, &Actor::command("token.create")).await?;
         let mut shown = shown(&record);
         shown["token"] = token.reveal().into();
         Ok(Answer::from(&shown))
@@ -150,7 +150,14 @@ impl Create {
 async fn list(common: &Common) -> anyhow::Result<()> {
     let listed = match common.access.client()? {
         Some(api) => api.list(&["v1", "tokens"], &[], MOST_LISTED.into()).await?,
-        None => common.store()?.tokens(None, MOST_LISTED.into()).await?.iter().map(shown).collect::<Listed>(),
+        None => common
+            .store()?
+            .access
+            .tokens(None, MOST_LISTED.into())
+            .await?
+            .iter()
+            .map(shown)
+            .collect::<Listed>(),
     };
     show::many(common.json, &listed, &COLUMNS, "There are no tokens.")
 }
@@ -172,7 +179,7 @@ impl Revoke {
         let digits = self.id.strip_prefix("tok_").and_then(|digits| Uuid::try_parse(digits).ok());
         let id = digits
             .ok_or_else(|| anyhow!("`{}` is not a token's id, tok_…: see `posthorn token list`", self.id))?;
-        let revoked = self.common.store()?.revoke_token(id, &Actor::command("token.revoke")).await?;
+        let revoked = self.common.store()?.access.revoke_token(id, &Actor::command("token.revoke")).await?;
         let record = revoked.ok_or_else(|| anyhow!("there is no token {}", self.id))?;
         Ok(Answer::from(&shown(&record)))
     }

@@ -183,12 +183,12 @@ impl Verb {
 
     async fn perform(self, store: &Store, id: WebhookId) -> Result<WebhookRecord, StoreError> {
         match self {
-            Self::Show => store.webhook(id).await,
-            Self::Enable => store.enable_webhook(id, &Actor::command("webhook.enable")).await,
-            Self::Disable => store.disable_webhook(id, &Actor::command("webhook.disable")).await,
-            Self::Pause => store.pause_webhook(id, &Actor::command("webhook.pause")).await,
-            Self::Resume => store.resume_webhook(id, &Actor::command("webhook.resume")).await,
-            Self::Remove => store.delete_webhook(id, &Actor::command("webhook.delete")).await,
+            Self::Show => store.webhooks.get(id).await,
+            Self::Enable => store.webhooks.enable(id, &Actor::command("webhook.enable")).await,
+            Self::Disable => store.webhooks.disable(id, &Actor::command("webhook.disable")).await,
+            Self::Pause => store.webhooks.pause(id, &Actor::command("webhook.pause")).await,
+            Self::Resume => store.webhooks.resume(id, &Actor::command("webhook.resume")).await,
+            Self::Remove => store.webhooks.delete(id, &Actor::command("webhook.delete")).await,
         }
     }
 }
@@ -242,7 +242,7 @@ impl List {
                 bail!("filters go only over the management API: name it with --api or POSTHORN_API")
             }
             None => {
-                let webhooks = common.store()?.webhooks().await?;
+                let webhooks = common.store()?.webhooks.all().await?;
                 let ids: Vec<_> = webhooks.iter().map(|webhook| webhook.described.id).collect();
                 let waiting = waiting::of(&common.broker, &ids).await;
                 let rows = webhooks.iter().zip(waiting);
@@ -266,7 +266,7 @@ impl Rotate {
         let (secret, sealed) = common.keys.ring()?.fresh_secret(id, rand::random(), rand::random());
         let store = common.store()?;
         let actor = Actor::command("webhook.rotate_secret");
-        let webhook = store.rotate_secret(id, &sealed, overlap, &actor).await?;
+        let webhook = store.webhooks.rotate_secret(id, &sealed, overlap, &actor).await?;
         let mut shown = common.error_chain(&store, &webhook).await?;
         shown["secret"] = secret.reveal().into();
         common.print(&Answer::from(&shown))

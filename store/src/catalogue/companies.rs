@@ -3,9 +3,9 @@
 use tokio_postgres::Row;
 
 use super::{Company, anywhere, change, listing};
-use crate::{actor::Actor, connect::Store, error::StoreError};
+use crate::{actor::Actor, error::StoreError, store::Catalogue};
 
-impl Store {
+impl Catalogue {
     /// Companies after `after` in whose id or name `text` occurs; all if it is empty. With `within`, of
     /// these.
     ///
@@ -21,7 +21,7 @@ impl Store {
         let query = "SELECT id, name FROM companies
                      WHERE id > $2 AND (id ILIKE $1 OR name ILIKE $1) AND ($3::text[] IS NULL OR id = ANY ($3))
                      ORDER BY id LIMIT $4";
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(query, &[&anywhere(text), &after, &within, &i64::from(limit)]).await;
         Ok(rows.map_err(listing())?.iter().map(read).collect())
     }
@@ -31,7 +31,7 @@ impl Store {
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn company(&self, id: &str) -> Result<Option<Company>, StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let row = client.query_opt("SELECT id, name FROM companies WHERE id = $1", &[&id]).await;
         Ok(row.map_err(listing())?.as_ref().map(read))
     }
@@ -43,7 +43,7 @@ impl Store {
     pub async fn name_company(&self, company: &Company, actor: &Actor) -> Result<(), StoreError> {
         let upsert = "INSERT INTO companies (id, name) VALUES ($1, $2)
                       ON CONFLICT (id) DO UPDATE SET name = excluded.name, updated_at = now()";
-        change(self, actor, upsert, &[&company.id, &company.name]).await.map(|_| ())
+        change(&self.pool, actor, upsert, &[&company.id, &company.name]).await.map(|_| ())
     }
 
     /// Deletes a company and its projects; whether there was one. It comes back when it is seen again.
@@ -53,7 +53,7 @@ impl Store {
     pub async fn delete_company(&self, id: &str, actor: &Actor) -> Result<bool, StoreError> {
         let delete = "WITH projects AS (DELETE FROM projects WHERE company_id = $1)
                       DELETE FROM companies WHERE id = $1 RETURNING id";
-        Ok(change(self, actor, delete, &[&id]).await?.len() == 1)
+        Ok(change(&self.pool, actor, delete, &[&id]).await?.len() == 1)
     }
 }
 

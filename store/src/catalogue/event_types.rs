@@ -3,11 +3,11 @@
 use tokio_postgres::types::Json;
 
 use super::{EventType, EventTypeDescription, anywhere, change, listing, read_event_type};
-use crate::{actor::Actor, connect::Store, error::StoreError};
+use crate::{actor::Actor, error::StoreError, store::Catalogue};
 
 const COLUMNS: &str = "type, description, grouped, example, schema, revision, created_at, updated_at";
 
-impl Store {
+impl Catalogue {
     /// Event types after `after` in whose name, group or description `text` occurs; all if it is empty.
     ///
     /// # Errors
@@ -23,7 +23,7 @@ impl Store {
              WHERE type > $2 AND (type ILIKE $1 OR grouped ILIKE $1 OR description ILIKE $1)
              ORDER BY type LIMIT $3"
         );
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(&query, &[&anywhere(text), &after, &i64::from(limit)]).await;
         Ok(rows.map_err(listing())?.iter().map(read_event_type).collect())
     }
@@ -33,7 +33,7 @@ impl Store {
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn event_type(&self, name: &str) -> Result<Option<EventType>, StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let query = format!("SELECT {COLUMNS} FROM event_types WHERE type = $1");
         let row = client.query_opt(&query, &[&name]).await.map_err(listing())?;
         Ok(row.as_ref().map(read_event_type))
@@ -66,7 +66,7 @@ impl Store {
                          revision = excluded.revision, updated_at = now()
                      RETURNING {COLUMNS}"
                 );
-                change(self, actor, &upsert, &values).await?
+                change(&self.pool, actor, &upsert, &values).await?
             }
             Some(revision) => {
                 let update = format!(
@@ -76,7 +76,7 @@ impl Store {
                      WHERE type = $1 AND revision = $6
                      RETURNING {COLUMNS}"
                 );
-                change(self, actor, &update, &[&values[..], &[&revision]].concat()).await?
+                change(&self.pool, actor, &update, &[&values[..], &[&revision]].concat()).await?
             }
         };
         Ok(rows.first().map(read_event_type))
@@ -88,6 +88,6 @@ impl Store {
     /// If the database refuses or is gone.
     pub async fn delete_event_type(&self, name: &str, actor: &Actor) -> Result<bool, StoreError> {
         let delete = "DELETE FROM event_types WHERE type = $1 RETURNING type";
-        Ok(change(self, actor, delete, &[&name]).await?.len() == 1)
+        Ok(change(&self.pool, actor, delete, &[&name]).await?.len() == 1)
     }
 }

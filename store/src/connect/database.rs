@@ -12,7 +12,7 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{encryption::Encryption, trust::of_tls, words::Words};
+use super::{encryption::Encryption, failure::no_connection, trust::of_tls, words::Words};
 use crate::error::StoreError;
 
 /// How long a server is waited for, unless the URL says so.
@@ -61,7 +61,7 @@ impl Database {
 
     /// Connects, in the time that the hosts have together.
     pub(crate) async fn connect_in_time(&self) -> Result<(Client, Driver), StoreError> {
-        let connecting = async { self.connect().await.map_err(StoreError::no_connection) };
+        let connecting = async { self.connect().await.map_err(no_connection) };
         within(self.patience(), connecting, StoreError::silent).await
     }
 

@@ -4,7 +4,7 @@
 use std::{path::Path, str::FromStr, sync::Arc};
 
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use tokio_postgres::config::SslMode;
@@ -144,13 +144,6 @@ fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>, StoreError> 
 fn private_key(file: &str) -> Result<PrivateKeyDer<'static>, StoreError> {
     let read = PrivateKeyDer::from_pem_file(Path::new(file));
     read.map_err(|error| StoreError::Tls(format!("cannot read a private key from {file}: {error}")))
-}
-
-/// The certificates that can be read among these.
-pub(super) fn roots(certificates: &[CertificateDer<'static>]) -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates.iter().cloned());
-    roots
 }
 
 #[cfg(test)]

@@ -13,8 +13,6 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::encryption::roots;
-
 /// What of a certificate is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verify {
@@ -68,6 +66,13 @@ impl Trust {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// The certificates that can be read among these.
+fn roots(certificates: &[CertificateDer<'static>]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates.iter().cloned());
+    roots
 }
 
 impl ServerCertVerifier for Trust {

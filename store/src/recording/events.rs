@@ -18,7 +18,7 @@ use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::rows::{clean, column};
-use crate::partitions::day_of;
+use crate::days::day_of;
 
 /// A row to be.
 pub(super) struct EventRow<'a> {

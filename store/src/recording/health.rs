@@ -15,10 +15,7 @@ use posthorn_domain::{
 use tokio_postgres::{Error, Row, types::Json};
 use uuid::Uuid;
 
-use super::{
-    ended_at, outcome,
-    rows::{column, signed},
-};
+use super::rows::{column, ended_at, outcome, signed};
 use crate::columns::word;
 
 /// One row for each webhook, with the latest times only: batches arrive in any order. Returns the

@@ -9,7 +9,7 @@ use posthorn_domain::journal::Rejected;
 use tokio_postgres::Error;
 
 use super::rows::{clean, column};
-use crate::partitions::day_of;
+use crate::days::day_of;
 
 /// Writes them; `most_bytes` are kept in all, over about. Tells of how many the bytes were not kept.
 pub(super) async fn add(

@@ -6,12 +6,13 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use posthorn_domain::{
     journal::{Attempted, Dropped},
+    notification::LastOutcome,
     step::{Step, StepKind},
 };
 use tokio_postgres::{Error, types::Json};
 use uuid::Uuid;
 
-use crate::partitions::day_of;
+use crate::days::day_of;
 
 /// PostgreSQL's text holds no NUL.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
@@ -135,4 +136,24 @@ pub(super) async fn dropped(transaction: &Transaction<'_>, rows: &mut [&Dropped]
         )
         .await?;
     Ok(())
+}
+
+/// The outcome as people see it beside a disabled webhook.
+pub(super) fn outcome(attempted: &Attempted) -> LastOutcome {
+    let unreachable = attempted.outcome.unreachable();
+    LastOutcome {
+        outcome: attempted.outcome.kind(),
+        status: attempted.outcome.status(),
+        unreachable_class: unreachable.map(|(class, _)| class),
+        error: unreachable.map(|(_, error)| clean(error).into_owned()),
+        event_ref: attempted.event_ref(),
+        event_id: attempted.event_id.clone(),
+        attempt: attempted.attempt,
+        response_body: clean(&attempted.response_body).into_owned(),
+    }
+}
+
+/// When an attempt ended.
+pub(super) fn ended_at(attempted: &Attempted) -> Timestamp {
+    attempted.started_at.saturating_add(attempted.duration).unwrap_or(attempted.started_at)
 }

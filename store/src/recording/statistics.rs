@@ -12,7 +12,7 @@ use posthorn_domain::{
 use tokio_postgres::Error;
 
 use super::{events::EventRow, rows::column};
-use crate::{partitions::day_of, statistics::ALL_WEBHOOKS};
+use crate::{days::day_of, history::statistics::ALL_WEBHOOKS};
 
 /// By day, webhook and minute: the order in which rows are locked. That of all webhooks, which every
 /// recorder writes, comes last and is held the shortest.

@@ -13,11 +13,23 @@ use tokio_postgres::{
     types::{Json, ToSql},
 };
 
-use super::{NewWebhook, WebhookRecord};
+use super::record::{NewWebhook, WebhookRecord};
 use crate::{
     columns::{optional_word, word},
     error::StoreError,
 };
+
+pub(super) const SELECT: &str =
+    "SELECT id, name, url, rules, timeout_ms, max_in_flight, disable_policy, state, disabled_reason,
+       disabled_at, disabled_outcome, epoch, created_at, updated_at, last_accepted_at, last_failed_at,
+       description, header_names, headers_key_id, headers_sealed, metadata, contact, http2, revision
+FROM webhooks LEFT JOIN webhook_health ON webhook_id = id
+WHERE state <> 'deleted'";
+
+/// The webhook $1.
+pub(super) fn one() -> String {
+    format!("{SELECT} AND id = $1")
+}
 
 /// What its owner says of a webhook, as columns.
 pub(super) struct Columns<'a> {

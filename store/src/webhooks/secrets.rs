@@ -5,10 +5,13 @@ use std::time::Duration;
 use posthorn_domain::{id::WebhookId, keyring::Sealed};
 use uuid::Uuid;
 
-use super::{WebhookRecord, one, read};
-use crate::{actor::Actor, connect::Store, error::StoreError};
+use super::{
+    record::WebhookRecord,
+    rows::{one, read},
+};
+use crate::{actor::Actor, error::StoreError, store::Webhooks};
 
-impl Store {
+impl Webhooks {
     /// Gives a webhook a new secret. The current one goes on signing beside it for `overlap`; one
     /// from an earlier rotation ends now. The webhook is read back before the commit, as when it is made:
     /// a rotation that is tried again ends the secret that receivers know.
@@ -22,7 +25,7 @@ impl Store {
         overlap: Duration,
         actor: &Actor,
     ) -> Result<WebhookRecord, StoreError> {
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let rotated = async {
             let transaction = actor.begin(&mut client).await?;
             // The update comes first: its lock makes rotations of one webhook wait for each other.

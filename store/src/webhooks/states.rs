@@ -2,16 +2,16 @@
 
 use posthorn_domain::{id::WebhookId, webhook::State};
 
-use super::WebhookRecord;
-use crate::{actor::Actor, columns::word, connect::Store, error::StoreError};
+use super::record::WebhookRecord;
+use crate::{actor::Actor, columns::word, error::StoreError, store::Webhooks};
 
-impl Store {
+impl Webhooks {
     /// Enables a disabled webhook in a new epoch: attempts of what waits count from 1. An enabled one
     /// stays as it is.
     ///
     /// # Errors
     /// If it is unknown or paused.
-    pub async fn enable_webhook(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
+    pub async fn enable(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
         let update = "UPDATE webhooks SET state = 'enabled', epoch = epoch + 1, disabled_reason = NULL,
                       disabled_at = NULL, disabled_outcome = NULL WHERE id = $1 AND state = 'disabled'";
         self.change(id, actor, update, State::Enabled, "resume it instead").await
@@ -21,7 +21,7 @@ impl Store {
     ///
     /// # Errors
     /// If it is unknown.
-    pub async fn disable_webhook(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
+    pub async fn disable(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
         let update =
             "UPDATE webhooks SET state = 'disabled', disabled_reason = 'operator', disabled_at = now()
                       WHERE id = $1 AND state IN ('enabled', 'paused')";
@@ -32,7 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// If it is unknown or disabled.
-    pub async fn pause_webhook(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
+    pub async fn pause(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
         let update = "UPDATE webhooks SET state = 'paused' WHERE id = $1 AND state = 'enabled'";
         self.change(id, actor, update, State::Paused, "it gets nothing, there is no need to pause it").await
     }
@@ -41,7 +41,7 @@ impl Store {
     ///
     /// # Errors
     /// If it is unknown or disabled.
-    pub async fn resume_webhook(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
+    pub async fn resume(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
         let update = "UPDATE webhooks SET state = 'enabled' WHERE id = $1 AND state = 'paused'";
         self.change(id, actor, update, State::Enabled, "enable it instead").await
     }
@@ -50,8 +50,8 @@ impl Store {
     ///
     /// # Errors
     /// If it is unknown.
-    pub async fn delete_webhook(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
-        let was = self.webhook(id).await?;
+    pub async fn delete(&self, id: WebhookId, actor: &Actor) -> Result<WebhookRecord, StoreError> {
+        let was = self.get(id).await?;
         let update = "UPDATE webhooks SET state = 'deleted', deleted_at = now(), disabled_reason = NULL,
                       disabled_at = NULL, disabled_outcome = NULL WHERE id = $1 AND state <> 'deleted'";
         self.act(actor, "delete the webhook", update, id).await?;
@@ -65,7 +65,7 @@ impl Store {
         update: &str,
         id: WebhookId,
     ) -> Result<(), StoreError> {
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let acted = async {
             let transaction = actor.begin(&mut client).await?;
             transaction.execute(update, &[&id.0]).await?;
@@ -84,7 +84,7 @@ impl Store {
         advice: &'static str,
     ) -> Result<WebhookRecord, StoreError> {
         let task = "change the webhook";
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let changed = async {
             let transaction = actor.begin(&mut client).await?;
             // Locked, so that what is told of the change is true whoever else changes it.
@@ -99,7 +99,7 @@ impl Store {
         let was = was.ok_or(StoreError::UnknownWebhook(id))?;
         let state = word(&was, "state").map_err(StoreError::unreadable(format!("webhook {id}")))?;
         match has_changed || state == wanted {
-            true => self.webhook(id).await,
+            true => self.get(id).await,
             false => Err(StoreError::WrongState { id, state, advice }),
         }
     }

@@ -41,7 +41,7 @@ fn token() -> NewToken {
 
 pub(crate) async fn every_change_is_in_the_audit_log_with_who_made_it(installation: &Installation) {
     let store = &installation.store;
-    let token = store.add_token(&token(), &actor("token.add")).await.expect("it is added");
+    let token = store.access.add_token(&token(), &actor("token.add")).await.expect("it is added");
     let by_token = |action| Actor {
         token_id: Some(token.id),
         name: token.name.clone(),
@@ -49,27 +49,29 @@ pub(crate) async fn every_change_is_in_the_audit_log_with_who_made_it(installati
         action,
     };
     let webhook = webhook(store).await;
-    store.pause_webhook(webhook, &by_token("webhook.pause")).await.expect("it is paused");
-    store.pause_webhook(webhook, &by_token("webhook.pause")).await.expect("it is paused already");
+    store.webhooks.pause(webhook, &by_token("webhook.pause")).await.expect("it is paused");
+    store.webhooks.pause(webhook, &by_token("webhook.pause")).await.expect("it is paused already");
     store
+        .webhooks
         .rotate_secret(webhook, &sealed("new"), std::time::Duration::ZERO, &by_token("webhook.rotate"))
         .await
         .expect("it is done");
     let company = Company { id: "c1".to_owned(), name: "One".to_owned() };
-    store.name_company(&company, &by_token("company.name")).await.expect("it is named");
-    store.delete_company("c1", &by_token("company.delete")).await.expect("it is deleted");
+    store.catalogue.name_company(&company, &by_token("company.name")).await.expect("it is named");
+    store.catalogue.delete_company("c1", &by_token("company.delete")).await.expect("it is deleted");
     let project = Project { company_id: "c1".to_owned(), id: "p1".to_owned(), name: "First".to_owned() };
-    store.name_project(&project, &by_token("project.name")).await.expect("it is named");
+    store.catalogue.name_project(&project, &by_token("project.name")).await.expect("it is named");
     let described =
         EventTypeDescription { description: "Said".to_owned(), ..EventTypeDescription::default() };
     store
+        .catalogue
         .describe_event_type("todo.created", &described, None, &by_token("event_type.describe"))
         .await
         .expect("it is done");
-    store.delete_webhook(webhook, &by_token("webhook.delete")).await.expect("it is deleted");
-    store.revoke_token(token.id, &by_token("token.revoke")).await.expect("it is revoked");
+    store.webhooks.delete(webhook, &by_token("webhook.delete")).await.expect("it is deleted");
+    store.access.revoke_token(token.id, &by_token("token.revoke")).await.expect("it is revoked");
 
-    let mut log = store.audit_log(None, None, 100).await.expect("it answers");
+    let mut log = store.access.audit_log(None, None, 100).await.expect("it answers");
     log.reverse();
     let actions: Vec<_> = log.iter().map(|entry| (entry.action.as_str(), entry.subject.as_str())).collect();
     assert_eq!(
@@ -101,7 +103,7 @@ pub(crate) async fn every_change_is_in_the_audit_log_with_who_made_it(installati
     // What Posthorn does by itself is there under its own name.
     let other = crate::fixtures::webhook(store).await;
     record(store, &exhausted("e1", other, now())).await;
-    let log = store.audit_log(None, Some(&other.to_string()), 100).await.expect("it answers");
+    let log = store.access.audit_log(None, Some(&other.to_string()), 100).await.expect("it answers");
     assert_eq!((log[0].actor.as_str(), log[0].action.as_str()), ("posthorn", "webhook.update"));
 }
 
@@ -110,9 +112,9 @@ pub(crate) async fn the_audit_log_holds_no_secret(installation: &Installation) {
     let headers =
         SealedHeaders { names: vec!["authorization".to_owned()], sealed: Some(sealed("header-value")) };
     add(store, &NewWebhook { headers, ..described("with headers") }).await;
-    store.add_token(&token(), &actor("token.add")).await.expect("it is added");
+    store.access.add_token(&token(), &actor("token.add")).await.expect("it is added");
 
-    for entry in store.audit_log(None, None, 10).await.expect("it answers") {
+    for entry in store.access.audit_log(None, None, 10).await.expect("it answers") {
         let row = entry.after.expect("it was added").get().to_owned();
         let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
         for secret in ["secret", "header-value", "hash", "sealed", &hex("header-value"), &"09".repeat(32)] {
@@ -129,17 +131,19 @@ pub(crate) async fn a_version_is_kept_of_what_decides_which_events_a_webhook_get
     let mut hook = described("hook");
     let added = add(store, &hook).await;
     hook.name = "renamed".to_owned();
-    let renamed = store.update_webhook(&hook, added.revision, None, &actor("webhook.update")).await;
+    let renamed = store.webhooks.update(&hook, added.revision, None, &actor("webhook.update")).await;
     let renamed = renamed.expect("it is changed").expect("it is at this revision");
     hook.rules = rules(r#"[{"event_types":["todo.*"]}]"#);
     store
-        .update_webhook(&hook, renamed.revision, None, &actor("webhook.update"))
+        .webhooks
+        .update(&hook, renamed.revision, None, &actor("webhook.update"))
         .await
         .expect("it is changed");
-    store.disable_webhook(hook.id, &actor("webhook.disable")).await.expect("it is disabled");
-    store.enable_webhook(hook.id, &actor("webhook.enable")).await.expect("it is enabled");
+    store.webhooks.disable(hook.id, &actor("webhook.disable")).await.expect("it is disabled");
+    store.webhooks.enable(hook.id, &actor("webhook.enable")).await.expect("it is enabled");
 
-    let versions = store.versions(hook.id, added.created_at, now() + 1.hour()).await.expect("it answers");
+    let versions =
+        store.webhooks.versions(hook.id, added.created_at, now() + 1.hour()).await.expect("it answers");
 
     let states: Vec<_> = versions.iter().map(|version| version.state).collect();
     assert_eq!(
@@ -160,14 +164,14 @@ pub(crate) async fn disabling_and_enabling_are_told_of_and_numbered_for_each_web
     let store = &installation.store;
     let (one, other) = (webhook(store).await, webhook(store).await);
     let by = actor("webhook.change");
-    store.pause_webhook(one, &by).await.expect("it is paused");
-    store.resume_webhook(one, &by).await.expect("it goes on");
-    store.disable_webhook(one, &by).await.expect("it is disabled");
-    store.disable_webhook(one, &by).await.expect("it is disabled already");
+    store.webhooks.pause(one, &by).await.expect("it is paused");
+    store.webhooks.resume(one, &by).await.expect("it goes on");
+    store.webhooks.disable(one, &by).await.expect("it is disabled");
+    store.webhooks.disable(one, &by).await.expect("it is disabled already");
     record(store, &exhausted("e1", other, now())).await;
-    store.enable_webhook(one, &by).await.expect("it is enabled");
+    store.webhooks.enable(one, &by).await.expect("it is enabled");
 
-    let told = store.due_notifications().await.expect("it answers");
+    let told = store.notifications.due().await.expect("it answers");
 
     let told: Vec<_> = told.into_iter().map(|due| due.notification.expect("its webhook is there")).collect();
     let mut kinds: Vec<_> = told.iter().map(|it| (it.webhook_id == one, it.sequence, it.kind)).collect();
@@ -182,13 +186,13 @@ pub(crate) async fn a_change_from_an_older_look_is_refused(installation: &Instal
     let store = &installation.store;
     let hook = described("hook");
     let first = add(store, &hook).await;
-    let paused = store.pause_webhook(hook.id, &actor("webhook.pause")).await.expect("it is paused");
+    let paused = store.webhooks.pause(hook.id, &actor("webhook.pause")).await.expect("it is paused");
     assert!(paused.revision > first.revision, "every change is a revision");
 
     let late = NewWebhook { name: "late".to_owned(), ..hook.clone() };
-    let refused = store.update_webhook(&late, first.revision, None, &actor("webhook.update")).await;
+    let refused = store.webhooks.update(&late, first.revision, None, &actor("webhook.update")).await;
     assert!(refused.expect("it answers").is_none());
-    let changed = store.update_webhook(&late, paused.revision, None, &actor("webhook.update")).await;
+    let changed = store.webhooks.update(&late, paused.revision, None, &actor("webhook.update")).await;
     assert_eq!(changed.expect("it answers").expect("it is at this revision").described.name, "late");
 }
 
@@ -198,7 +202,7 @@ pub(crate) async fn a_quota_holds_however_many_ask_at_once(installation: &Instal
     let stores: Vec<_> = (0..8).map(|_| installation.another()).collect();
     let adding = stores.iter().map(async |store| {
         let hook = NewWebhook { rules: rules(r#"[{"companies":["c1"]}]"#), ..described("hook") };
-        store.add_webhook(&hook, &sealed("secret"), Some(&charge), &actor("webhook.add")).await
+        store.webhooks.add(&hook, &sealed("secret"), Some(&charge), &actor("webhook.add")).await
     });
 
     let added = join_all(adding).await;
@@ -216,13 +220,13 @@ pub(crate) async fn what_is_seen_joins_the_catalogue_up_to_its_bound(installatio
     let entries: Vec<_> = (0..10)
         .map(|number| routed(&event(&format!("e{number}"), &format!("todo.t{number}"), "{}"), at, &[]))
         .collect();
-    store.record(&entries, few).await.expect("it is recorded");
+    store.recorder.record(&entries, few).await.expect("it is recorded");
 
-    let types = store.event_types("todo.", "", 100).await.expect("it answers");
-    let own = store.event_types("webhook.", "", 100).await.expect("it answers").len();
+    let types = store.catalogue.event_types("todo.", "", 100).await.expect("it answers");
+    let own = store.catalogue.event_types("webhook.", "", 100).await.expect("it answers").len();
     assert_eq!(types.len() + own, 6, "{types:?}");
-    let companies = store.companies("", None, "", 100).await.expect("it answers");
+    let companies = store.catalogue.companies("", None, "", 100).await.expect("it answers");
     assert_eq!(companies, [Company { id: "c1".to_owned(), name: String::new() }]);
-    let log = store.audit_log(None, None, 100).await.expect("it answers");
+    let log = store.access.audit_log(None, None, 100).await.expect("it answers");
     assert!(log.is_empty(), "nobody has done that: {log:?}");
 }

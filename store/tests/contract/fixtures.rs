@@ -57,7 +57,7 @@ pub(crate) fn sealed(text: &str) -> Sealed {
 }
 
 pub(crate) async fn add(store: &Store, webhook: &NewWebhook) -> WebhookRecord {
-    let added = store.add_webhook(webhook, &sealed("secret"), None, &actor("webhook.add")).await;
+    let added = store.webhooks.add(webhook, &sealed("secret"), None, &actor("webhook.add")).await;
     added.expect("the webhook is added")
 }
 
@@ -145,7 +145,7 @@ pub(crate) fn dropped(message: &Bytes, webhook_id: WebhookId, dropped_at: Timest
 }
 
 pub(crate) async fn record(store: &Store, entries: &[Entry]) -> Recorded {
-    store.record(entries, RECORDING).await.expect("it is recorded")
+    store.recorder.record(entries, RECORDING).await.expect("it is recorded")
 }
 
 /// A delivery whose last retry has failed, with its event.

@@ -45,7 +45,7 @@ pub(crate) async fn pages_of_events_hold_each_once_the_latest_first(installation
     record(store, &entries).await;
 
     let every = EventFilter::default();
-    let found = all(async |place| store.events(&every, place, PAGE).await.expect("a page")).await;
+    let found = all(async |place| store.history.events(&every, place, PAGE).await.expect("a page")).await;
     let order: Vec<(Timestamp, EventRef)> =
         found.iter().map(|row| (row.received_at, row.event_ref)).collect();
     let mut sorted = order.clone();
@@ -56,12 +56,17 @@ pub(crate) async fn pages_of_events_hold_each_once_the_latest_first(installation
 
     let some =
         EventFilter { event_type: Some("*.created".parse().expect("a pattern")), ..EventFilter::default() };
-    let found = all(async |place| store.events(&some, place, PAGE).await.expect("a page")).await;
+    let found = all(async |place| store.history.events(&some, place, PAGE).await.expect("a page")).await;
     assert_eq!(found.len(), 10);
     let other = EventFilter { company: Some("c2".to_owned()), ..EventFilter::default() };
-    assert!(all(async |place| store.events(&other, place, PAGE).await.expect("a page")).await.is_empty());
+    assert!(
+        all(async |place| store.history.events(&other, place, PAGE).await.expect("a page")).await.is_empty()
+    );
     let early = EventFilter { until: Some(base + 2.seconds()), ..EventFilter::default() };
-    assert_eq!(all(async |place| store.events(&early, place, PAGE).await.expect("a page")).await.len(), 10);
+    assert_eq!(
+        all(async |place| store.history.events(&early, place, PAGE).await.expect("a page")).await.len(),
+        10
+    );
 }
 
 pub(crate) async fn a_page_of_deliveries_shows_each_by_its_latest_attempt(installation: &Installation) {
@@ -77,7 +82,7 @@ pub(crate) async fn a_page_of_deliveries_shows_each_by_its_latest_attempt(instal
     record(store, &entries).await;
 
     let deliveries = async |filter: &DeliveryFilter| {
-        all(async |place| store.deliveries(webhook, filter, place, PAGE).await.expect("a page")).await
+        all(async |place| store.history.deliveries(webhook, filter, place, PAGE).await.expect("a page")).await
     };
     let every = deliveries(&DeliveryFilter::default()).await;
     assert_eq!(every.len(), 20);
@@ -86,7 +91,7 @@ pub(crate) async fn a_page_of_deliveries_shows_each_by_its_latest_attempt(instal
     assert_eq!(deliveries(&refused).await.len(), 10, "those accepted since are not among them");
 
     let first = decoded(&event("e0", "todo.created", "{}")).event_ref();
-    let attempts = store.attempts(first, webhook).await.expect("it answers");
+    let attempts = store.history.attempts(first, webhook).await.expect("it answers");
     assert_eq!(attempts.iter().map(|attempt| attempt.attempt).collect::<Vec<_>>(), [1, 2]);
 }
 
@@ -99,7 +104,7 @@ async fn token(store: &Store, number: u8) -> Uuid {
         companies: None,
         expires_at: None,
     };
-    store.add_token(&token, &actor("token.add")).await.expect("the token is added").id
+    store.access.add_token(&token, &actor("token.add")).await.expect("the token is added").id
 }
 
 pub(crate) async fn webhooks_and_tokens_come_in_pages_the_oldest_first(installation: &Installation) {
@@ -112,7 +117,7 @@ pub(crate) async fn webhooks_and_tokens_come_in_pages_the_oldest_first(installat
 
     let (mut found, mut after): (Vec<WebhookId>, _) = (Vec::new(), None);
     loop {
-        let page = store.webhooks_after(after, PAGE as i64, None).await.expect("a page");
+        let page = store.webhooks.after(after, PAGE as i64, None).await.expect("a page");
         found.extend(page.iter().map(|webhook| webhook.described.id));
         after = found.last().copied();
         if page.len() < PAGE {
@@ -120,8 +125,8 @@ pub(crate) async fn webhooks_and_tokens_come_in_pages_the_oldest_first(installat
         }
     }
     assert_eq!(found, webhooks);
-    let first = store.tokens(None, PAGE as i64).await.expect("a page");
-    let rest = store.tokens(first.last().map(|last| last.id), PAGE as i64).await.expect("a page");
+    let first = store.access.tokens(None, PAGE as i64).await.expect("a page");
+    let rest = store.access.tokens(first.last().map(|last| last.id), PAGE as i64).await.expect("a page");
     assert_eq!(first.iter().chain(&rest).map(|token| token.id).collect::<Vec<_>>(), tokens);
 }
 
@@ -131,11 +136,12 @@ pub(crate) async fn the_audit_log_comes_in_pages_the_latest_first(installation: 
     for _ in 0..9 {
         webhook(store).await;
     }
-    let page = store.audit_log(None, None, PAGE as i64).await.expect("a page");
-    let rest = store.audit_log(page.last().map(|last| last.id), None, PAGE as i64).await.expect("a page");
+    let page = store.access.audit_log(None, None, PAGE as i64).await.expect("a page");
+    let rest =
+        store.access.audit_log(page.last().map(|last| last.id), None, PAGE as i64).await.expect("a page");
     let ids: Vec<_> = page.iter().chain(&rest).map(|entry| entry.id).collect();
     assert_eq!(ids.len(), 10);
     assert!(ids.is_sorted_by(|one, other| one > other), "{ids:?}");
-    let of_one = store.audit_log(None, Some(&first.to_string()), PAGE as i64).await.expect("a page");
+    let of_one = store.access.audit_log(None, Some(&first.to_string()), PAGE as i64).await.expect("a page");
     assert_eq!(of_one.len(), 1);
 }

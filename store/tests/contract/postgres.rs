@@ -118,10 +118,10 @@ async fn a_stored_word_that_is_not_known_is_an_error_that_names_it() {
         query(&installation.url, statement).await;
     }
 
-    let told = store.attempts(event_ref, id).await.expect_err("it cannot be read");
+    let told = store.history.attempts(event_ref, id).await.expect_err("it cannot be read");
     assert!(matches!(told, StoreError::Unreadable { .. }), "{told:?}");
     assert!(told.to_string().contains("column `step`: `abandon` is not a step"), "{told}");
-    let told = store.webhook(id).await.expect_err("it cannot be read").to_string();
+    let told = store.webhooks.get(id).await.expect_err("it cannot be read").to_string();
     assert!(
         told.contains(&format!("webhook {id}")) && told.contains("`never` is not a disable policy"),
         "{told}"

@@ -35,14 +35,18 @@ struct Seen {
 }
 
 async fn seen(store: &Store, webhook: WebhookId, message: &bytes::Bytes) -> Seen {
-    let events = store.events(&EventFilter::default(), None, 100).await.expect("events are listed");
-    let attempts = store.attempts(decoded(message).event_ref(), webhook).await.expect("attempts are listed");
-    let rejected = store.rejected_events(None, None, 100).await.expect("rejected messages are listed");
+    let events = store.history.events(&EventFilter::default(), None, 100).await.expect("events are listed");
+    let attempts =
+        store.history.attempts(decoded(message).event_ref(), webhook).await.expect("attempts are listed");
+    let rejected =
+        store.history.rejected_events(None, None, 100).await.expect("rejected messages are listed");
     let conflicts = store
+        .history
         .conflicts_of(decoded(message).event_ref(), content(message))
         .await
         .expect("conflicts are listed");
-    let totals = store.statistics_totals(&[webhook, ALL_WEBHOOKS], span()).await.expect("totals are told");
+    let totals =
+        store.history.statistics_totals(&[webhook, ALL_WEBHOOKS], span()).await.expect("totals are told");
     let all = totals.get(&ALL_WEBHOOKS).cloned().unwrap_or_default();
     Seen {
         events: events.rows.len(),
@@ -51,8 +55,8 @@ async fn seen(store: &Store, webhook: WebhookId, message: &bytes::Bytes) -> Seen
         conflicts: conflicts.len(),
         counted: all.attempts(),
         routed: all.events,
-        notifications: store.due_notifications().await.expect("notifications are given").len(),
-        state: store.webhook(webhook).await.expect("the webhook is there").state,
+        notifications: store.notifications.due().await.expect("notifications are given").len(),
+        state: store.webhooks.get(webhook).await.expect("the webhook is there").state,
     }
 }
 
@@ -86,7 +90,8 @@ pub(crate) async fn an_event_that_is_routed_again_gains_the_webhooks_found_then(
     record(store, &[routed(&message, at, &[one])]).await;
     record(store, &[routed(&message, at + 1.second(), &[other, one])]).await;
 
-    let found = store.event(decoded(&message).event_ref()).await.expect("it answers").expect("it is there");
+    let found =
+        store.history.event(decoded(&message).event_ref()).await.expect("it answers").expect("it is there");
     assert_eq!((found.webhook_ids, found.received_at), (vec![one, other], at));
 }
 
@@ -100,9 +105,9 @@ pub(crate) async fn other_content_under_one_id_is_a_conflict_and_is_told_once(in
     assert_eq!(record(store, &conflict).await.conflicts, [event_ref]);
     assert!(record(store, &conflict).await.conflicts.is_empty(), "it is not new any more");
 
-    let kept = store.event(event_ref).await.expect("it answers").expect("it is there");
+    let kept = store.history.event(event_ref).await.expect("it answers").expect("it is there");
     assert_eq!(kept.digest, content(&first), "what came first stays");
-    let conflicts = store.conflicts_of(event_ref, kept.digest).await.expect("it answers");
+    let conflicts = store.history.conflicts_of(event_ref, kept.digest).await.expect("it answers");
     assert_eq!(conflicts.iter().map(|it| it.digest).collect::<Vec<_>>(), [content(&other)]);
 }
 
@@ -123,11 +128,11 @@ pub(crate) async fn a_webhook_is_disabled_exactly_once_however_many_record_it(in
     let disabled: Vec<_> = recorded.iter().flat_map(|recorded| &recorded.disabled).collect();
     assert_eq!(disabled.len(), 1, "{disabled:?}");
     assert_eq!((disabled[0].webhook_id, disabled[0].reason), (webhook, DisabledReason::Exhausted));
-    let found = store.webhook(webhook).await.expect("it is there");
+    let found = store.webhooks.get(webhook).await.expect("it is there");
     assert_eq!((found.state, found.disabled_reason), (State::Disabled, Some(DisabledReason::Exhausted)));
-    let told = store.due_notifications().await.expect("it answers");
+    let told = store.notifications.due().await.expect("it answers");
     assert_eq!(told.len(), 1, "{told:?}");
-    let attempts = store.attempts(disabled[0].event, webhook).await.expect("it answers");
+    let attempts = store.history.attempts(disabled[0].event, webhook).await.expect("it answers");
     assert!(
         attempts.iter().any(|attempt| attempt.step == Step::Disable),
         "the attempt says so: {attempts:?}"
@@ -137,15 +142,16 @@ pub(crate) async fn a_webhook_is_disabled_exactly_once_however_many_record_it(in
 pub(crate) async fn an_attempt_of_an_earlier_epoch_disables_nothing(installation: &Installation) {
     let store = &installation.store;
     let (webhook, at) = (webhook(store).await, now());
-    store.disable_webhook(webhook, &actor("webhook.disable")).await.expect("it is disabled");
-    store.enable_webhook(webhook, &actor("webhook.enable")).await.expect("it is enabled");
+    store.webhooks.disable(webhook, &actor("webhook.disable")).await.expect("it is disabled");
+    store.webhooks.enable(webhook, &actor("webhook.enable")).await.expect("it is enabled");
 
     let recorded = record(store, &exhausted("e1", webhook, at)).await;
 
     assert!(recorded.disabled.is_empty(), "{recorded:?}");
-    let found = store.webhook(webhook).await.expect("it is there");
+    let found = store.webhooks.get(webhook).await.expect("it is there");
     assert_eq!((found.state, found.epoch), (State::Enabled, 2));
-    let attempts = store.attempts(decoded(&event("e1", "todo.created", "{}")).event_ref(), webhook).await;
+    let attempts =
+        store.history.attempts(decoded(&event("e1", "todo.created", "{}")).event_ref(), webhook).await;
     assert_eq!(attempts.expect("it answers")[0].step, Step::GiveUp, "the delivery has failed all the same");
 }
 
@@ -187,10 +193,10 @@ pub(crate) async fn a_batch_is_recorded_as_a_whole_or_not_at_all(installation: &
     // There is no attempt 0.
     let impossible = entry(attempted(&message, webhook, 0, at, Step::Succeed));
 
-    let refused = store.record(&[routed(&message, at, &[webhook]), impossible], RECORDING).await;
+    let refused = store.recorder.record(&[routed(&message, at, &[webhook]), impossible], RECORDING).await;
 
     assert!(refused.expect_err("attempt 0 is refused").is_about_the_data());
-    assert!(store.event(decoded(&message).event_ref()).await.expect("it answers").is_none());
+    assert!(store.history.event(decoded(&message).event_ref()).await.expect("it answers").is_none());
 }
 
 pub(crate) async fn recorders_that_write_the_same_rows_wait_for_each_other(installation: &Installation) {
@@ -205,7 +211,7 @@ pub(crate) async fn recorders_that_write_the_same_rows_wait_for_each_other(insta
         tokio::join!(record(&one, &forwards), record(&other, &backwards));
     }
 
-    let totals = one.statistics_totals(&[webhook], span()).await.expect("it answers");
+    let totals = one.history.statistics_totals(&[webhook], span()).await.expect("it answers");
     assert_eq!((totals[&webhook].events, totals[&webhook].accepted), (20, 20));
 }
 
@@ -225,8 +231,8 @@ pub(crate) async fn a_failing_webhook_is_told_of_once_and_again_when_it_has_reco
 
 /// The kinds of all notifications that wait, which are told with this.
 async fn told(store: &Store) -> Vec<Kind> {
-    let due = store.due_notifications().await.expect("it answers");
+    let due = store.notifications.due().await.expect("it answers");
     let numbers: Vec<_> = due.iter().map(|due| due.number).collect();
-    store.notifications_told(&numbers, &[]).await.expect("it answers");
+    store.notifications.told(&numbers, &[]).await.expect("it answers");
     due.into_iter().filter_map(|due| due.notification).map(|notification| notification.kind).collect()
 }

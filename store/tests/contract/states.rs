@@ -38,11 +38,11 @@ pub(crate) fn diagram(heading: &str) -> BTreeSet<Arrow> {
 async fn act(store: &Store, id: WebhookId, action: &str) {
     let by = actor("webhook.change");
     match action {
-        "pause" => drop(store.pause_webhook(id, &by).await),
-        "resume" => drop(store.resume_webhook(id, &by).await),
-        "disable" => drop(store.disable_webhook(id, &by).await),
-        "enable" => drop(store.enable_webhook(id, &by).await),
-        "delete" => drop(store.delete_webhook(id, &by).await),
+        "pause" => drop(store.webhooks.pause(id, &by).await),
+        "resume" => drop(store.webhooks.resume(id, &by).await),
+        "disable" => drop(store.webhooks.disable(id, &by).await),
+        "enable" => drop(store.webhooks.enable(id, &by).await),
+        "delete" => drop(store.webhooks.delete(id, &by).await),
         "exhaust" => drop(record(store, &exhausted(&id.to_string(), id, now())).await),
         "410" => {
             let message = event(&id.to_string(), "todo.created", "{}");
@@ -53,7 +53,7 @@ async fn act(store: &Store, id: WebhookId, action: &str) {
 }
 
 async fn state(store: &Store, id: WebhookId) -> String {
-    match store.webhook(id).await {
+    match store.webhooks.get(id).await {
         Ok(webhook) => webhook.state.to_string(),
         Err(_) => State::Deleted.to_string(),
     }
@@ -83,7 +83,8 @@ pub(crate) async fn a_webhook_goes_from_state_to_state_as_the_diagram_says(insta
             }
         }
     }
-    let janitor = store.janitor().await.expect("it answers").expect("nobody else is the janitor");
+    let janitor =
+        store.housekeeping.janitor().await.expect("it answers").expect("nobody else is the janitor");
     let deleted = janitor.deleted_webhooks(std::time::Duration::ZERO).await.expect("it answers");
     janitor.forget_webhook(deleted[0]).await.expect("it answers");
     seen.insert((State::Deleted.to_string(), "*".to_owned()));

@@ -15,11 +15,17 @@ use crate::{
 
 pub(crate) async fn one_janitor_works_at_a_time(installation: &Installation) {
     let (one, other) = (installation.another(), installation.another());
-    let janitor = one.janitor().await.expect("it answers").expect("nobody is");
-    assert!(other.janitor().await.expect("it answers").is_none());
-    assert!(one.janitor().await.expect("it answers").is_none(), "not even the same process twice");
+    let janitor = one.housekeeping.janitor().await.expect("it answers").expect("nobody is");
+    assert!(other.housekeeping.janitor().await.expect("it answers").is_none());
+    assert!(
+        one.housekeeping.janitor().await.expect("it answers").is_none(),
+        "not even the same process twice"
+    );
     drop(janitor);
-    eventually("the next janitor", async || other.janitor().await.expect("it answers").map(|_| ())).await;
+    eventually("the next janitor", async || {
+        other.housekeeping.janitor().await.expect("it answers").map(|_| ())
+    })
+    .await;
 }
 
 pub(crate) async fn a_notification_is_given_to_one_and_stays_until_it_is_told(installation: &Installation) {
@@ -28,31 +34,32 @@ pub(crate) async fn a_notification_is_given_to_one_and_stays_until_it_is_told(in
     record(store, &exhausted("e1", webhook, now())).await;
     let others: Vec<_> = (0..4).map(|_| installation.another()).collect();
 
-    let given = join_all(others.iter().map(|store| store.due_notifications())).await;
+    let given = join_all(others.iter().map(|store| store.notifications.due())).await;
 
     let given: Vec<_> = given.into_iter().flat_map(|given| given.expect("it answers")).collect();
     assert_eq!(given.len(), 1, "{given:?}");
     let mail = Mail { event_id: EventId::from("m1"), subject: "s".to_owned(), text: "t".to_owned() };
     store
-        .notifications_told(&[given[0].number], &[("ops@example.com".to_owned(), mail)])
+        .notifications
+        .told(&[given[0].number], &[("ops@example.com".to_owned(), mail)])
         .await
         .expect("it answers");
-    let mail = store.due_mail().await.expect("it answers").expect("the mail was left with it");
+    let mail = store.notifications.due_mail().await.expect("it answers").expect("the mail was left with it");
     assert_eq!((mail.recipient.as_str(), mail.mail.event_id.as_str()), ("ops@example.com", "m1"));
 }
 
 pub(crate) async fn a_mail_is_given_to_one_and_stays_until_it_is_sent(installation: &Installation) {
     let store = &installation.store;
     let mail = Mail { event_id: EventId::from("m1"), subject: "s".to_owned(), text: "t".to_owned() };
-    store.notifications_told(&[], &[("ops@example.com".to_owned(), mail)]).await.expect("it answers");
+    store.notifications.told(&[], &[("ops@example.com".to_owned(), mail)]).await.expect("it answers");
     let others: Vec<_> = (0..4).map(|_| installation.another()).collect();
 
-    let given = join_all(others.iter().map(|store| store.due_mail())).await;
+    let given = join_all(others.iter().map(|store| store.notifications.due_mail())).await;
 
     let given: Vec<_> = given.into_iter().filter_map(|given| given.expect("it answers")).collect();
     assert_eq!(given.len(), 1, "{given:?}");
-    store.mail_sent(given[0].number).await.expect("it answers");
-    let janitor = store.janitor().await.expect("it answers").expect("nobody is");
+    store.notifications.mail_sent(given[0].number).await.expect("it answers");
+    let janitor = store.housekeeping.janitor().await.expect("it answers").expect("nobody is");
     assert_eq!(janitor.forget_old_mails(Duration::ZERO).await.expect("it answers"), 0, "it is gone");
 }
 
@@ -68,21 +75,23 @@ pub(crate) async fn a_replay_is_claimed_by_one_and_a_canceled_one_stays_so(insta
         dry_run: false,
         companies: None,
     };
-    store.add_replay(&asked, &actor("replay.begin")).await.expect("it is begun");
+    store.background.add_replay(&asked, &actor("replay.begin")).await.expect("it is begun");
     let others: Vec<_> = (0..4).map(|_| (installation.another(), Uuid::now_v7())).collect();
     let claims = others.iter().map(async |(store, process)| {
-        let claimed = store.claim_replay(*process, Duration::from_secs(30)).await.expect("it answers");
+        let claimed =
+            store.background.claim_replay(*process, Duration::from_secs(30)).await.expect("it answers");
         claimed.map(|_| *process)
     });
     let claimed: Vec<_> = join_all(claims).await.into_iter().flatten().collect();
     assert_eq!(claimed.len(), 1, "{claimed:?}");
 
-    let state = async || store.replay(asked.id).await.expect("it answers").expect("it is there").state;
+    let state =
+        async || store.background.replay(asked.id).await.expect("it answers").expect("it is there").state;
     let progress = Progress { examined: 5, ended: Some(Ok(())), ..Progress::default() };
-    store.advance_replay(asked.id, Uuid::now_v7(), &progress).await.expect("it answers");
+    store.background.advance_replay(asked.id, Uuid::now_v7(), &progress).await.expect("it answers");
     assert_eq!(state().await, replay::State::Running, "whoever has not claimed it changes nothing");
-    store.cancel_replay(asked.id, &actor("replay.cancel")).await.expect("it answers");
-    store.advance_replay(asked.id, claimed[0], &progress).await.expect("it answers");
+    store.background.cancel_replay(asked.id, &actor("replay.cancel")).await.expect("it answers");
+    store.background.advance_replay(asked.id, claimed[0], &progress).await.expect("it answers");
     assert_eq!(state().await, replay::State::Canceled);
     assert!(Timestamp::now() > asked.until);
 }
@@ -91,16 +100,16 @@ pub(crate) async fn a_request_of_one_key_runs_once(installation: &Installation) 
     let store = &installation.store;
     let token = Uuid::now_v7();
     let others: Vec<_> = (0..4).map(|_| installation.another()).collect();
-    let begun = join_all(others.iter().map(|store| store.begin_once(token, "k", b"content"))).await;
+    let begun = join_all(others.iter().map(|store| store.access.begin_once(token, "k", b"content"))).await;
     let begun: Vec<_> = begun.into_iter().map(|begun| begun.expect("it answers")).collect();
     assert_eq!(begun.iter().filter(|begun| matches!(begun, Begun::First)).count(), 1, "{begun:?}");
     assert_eq!(begun.iter().filter(|begun| matches!(begun, Begun::Running)).count(), 3, "{begun:?}");
 
-    let other = store.begin_once(token, "k", b"other content").await.expect("it answers");
+    let other = store.access.begin_once(token, "k", b"other content").await.expect("it answers");
     assert!(matches!(other, Begun::Different), "{other:?}");
-    let elsewhere = store.begin_once(Uuid::now_v7(), "k", b"content").await.expect("it answers");
+    let elsewhere = store.access.begin_once(Uuid::now_v7(), "k", b"content").await.expect("it answers");
     assert!(matches!(elsewhere, Begun::First), "keys are their token's own: {elsewhere:?}");
-    store.answer_once(token, "k", &sealed("answer")).await.expect("it answers");
-    let again = store.begin_once(token, "k", b"content").await.expect("it answers");
+    store.access.answer_once(token, "k", &sealed("answer")).await.expect("it answers");
+    let again = store.access.begin_once(token, "k", b"content").await.expect("it answers");
     assert!(matches!(again, Begun::Answered(answer) if answer == sealed("answer")));
 }

@@ -3,11 +3,12 @@
 use posthorn_domain::{
     id::WebhookId,
     token::{Scope, TokenHash},
-    webhook::{State, Webhook},
+    webhook::{
+        State, Webhook,
+        updates::{Change, Update},
+    },
 };
-use posthorn_store::{
-    AccessUpdate, AccessWatch, Change, EventTypeDescription, NewToken, Update, Wants, Watch,
-};
+use posthorn_store::{AccessUpdate, AccessWatch, EventTypeDescription, NewToken, Wants, Watch};
 use serde_json::value::RawValue;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -65,9 +66,9 @@ pub(crate) async fn whoever_watches_learns_of_all_webhooks_and_of_every_change(i
 
     let added = webhook(&installation.another()).await;
     assert_eq!(changed(&next(&mut matching, false).await), [(added, Some(State::Enabled))]);
-    store.pause_webhook(added, &actor("webhook.pause")).await.expect("it is paused");
+    store.webhooks.pause(added, &actor("webhook.pause")).await.expect("it is paused");
     assert_eq!(changed(&next(&mut matching, false).await), [(added, Some(State::Paused))]);
-    store.delete_webhook(added, &actor("webhook.delete")).await.expect("it is deleted");
+    store.webhooks.delete(added, &actor("webhook.delete")).await.expect("it is deleted");
     assert_eq!(changed(&next(&mut matching, false).await), [(added, None)]);
 
     stop.cancel();
@@ -97,24 +98,29 @@ pub(crate) async fn whoever_watches_learns_of_tokens_and_schemas(installation: &
     let (id, hash) = (Uuid::now_v7(), TokenHash([3; 32]));
     let (name, scopes) = ("a token".to_owned(), vec![Scope::Read]);
     let token = NewToken { id, name, hash, scopes, companies: None, expires_at: None };
-    store.add_token(&token, &actor("token.add")).await.expect("it is added");
+    store.access.add_token(&token, &actor("token.add")).await.expect("it is added");
     let AccessUpdate::Token(told, Some((stands_for, record))) = next().await else {
         panic!("a token was added")
     };
     assert_eq!((told, stands_for, record.scopes), (id, hash, vec![Scope::Read]));
-    store.revoke_token(id, &actor("token.revoke")).await.expect("it is revoked");
+    store.access.revoke_token(id, &actor("token.revoke")).await.expect("it is revoked");
     let AccessUpdate::Token(told, Some((_, record))) = next().await else { panic!("a token was revoked") };
     assert_eq!((told, record.revoked_at.is_some()), (id, true));
 
     let schema = RawValue::from_string(r#"{"type":"object"}"#.to_owned()).expect("it is JSON");
     let described = EventTypeDescription { schema: Some(schema), ..EventTypeDescription::default() };
     store
+        .catalogue
         .describe_event_type("todo.created", &described, None, &actor("event_type.describe"))
         .await
         .expect("it is described");
     let AccessUpdate::Schema(told, Some(schema)) = next().await else { panic!("a schema was set") };
     assert_eq!((told.as_str(), schema.json.get()), ("todo.created", r#"{"type":"object"}"#));
-    store.delete_event_type("todo.created", &actor("event_type.delete")).await.expect("it is deleted");
+    store
+        .catalogue
+        .delete_event_type("todo.created", &actor("event_type.delete"))
+        .await
+        .expect("it is deleted");
     let AccessUpdate::Schema(told, None) = next().await else { panic!("a schema is gone") };
     assert_eq!(told, "todo.created");
 

@@ -127,7 +127,11 @@ async fn what_a_fallen_process_has_promised_is_sent_by_another() {
     let store = Store::new(&app.database.url, 2).expect("the URL is good");
     let id = text(&webhook, "id").parse().expect("it is an id");
     let actor = Actor::command("delivery.redeliver");
-    store.add_redelivery(id, reference, message, Timestamp::now(), &actor).await.expect("it is promised");
+    store
+        .background
+        .add_redelivery(id, reference, message, Timestamp::now(), &actor)
+        .await
+        .expect("it is promised");
     assert_eq!(admin.get(&shown).await.expect(200)["waiting"], 0);
     app.database.script("UPDATE outbox SET due_at = now()").await;
     admin.shows(&shown, "/waiting", json!(1)).await;

@@ -185,13 +185,13 @@ async fn what_is_canceled_stays_so_whatever_is_under_way() {
         companies: None,
     };
     let (actor, process) = (Actor::command("a test"), Uuid::now_v7());
-    store.add_replay(&asked, &actor).await.expect("it is added");
-    let claimed = store.claim_replay(process, Duration::from_secs(30)).await.expect("it answers");
+    store.background.add_replay(&asked, &actor).await.expect("it is added");
+    let claimed = store.background.claim_replay(process, Duration::from_secs(30)).await.expect("it answers");
     assert_eq!(claimed.map(|replay| replay.asked.id), Some(asked.id));
-    store.cancel_replay(asked.id, &actor).await.expect("it answers");
+    store.background.cancel_replay(asked.id, &actor).await.expect("it answers");
     let progress = Progress { ended: Some(Ok(())), ..Progress::default() };
-    store.advance_replay(asked.id, process, &progress).await.expect("it answers");
-    let replay = store.replay(asked.id).await.expect("it answers").expect("it is there");
+    store.background.advance_replay(asked.id, process, &progress).await.expect("it answers");
+    let replay = store.background.replay(asked.id).await.expect("it answers").expect("it is there");
     assert_eq!(replay.state, replay::State::Canceled);
 }
 

@@ -27,15 +27,18 @@ async fn what_events_name_is_there_to_choose_from_and_can_be_described() {
     let store = Store::new(&app.database.url, 2).expect("the URL is good");
 
     let projects = eventually("both projects", async || {
-        let projects =
-            store.projects(None, "", None, &Default::default(), 10).await.expect("the database answers");
+        let projects = store
+            .catalogue
+            .projects(None, "", None, &Default::default(), 10)
+            .await
+            .expect("the database answers");
         (projects.len() == 2).then_some(projects)
     })
     .await;
     let keys: Vec<_> = projects.iter().map(|project| (&*project.company_id, &*project.id)).collect();
     assert_eq!(keys, [("c1", "p1"), ("c2", "p1")]);
     let names = async |text: &str, after: &str, limit| {
-        let types = store.event_types(text, after, limit).await.expect("the database answers");
+        let types = store.catalogue.event_types(text, after, limit).await.expect("the database answers");
         types.into_iter().map(|event_type| event_type.name).collect::<Vec<_>>()
     };
     assert_eq!(names("ToDo", "", 10).await, ["todo.created"]);
@@ -54,7 +57,11 @@ async fn what_events_name_is_there_to_choose_from_and_can_be_described() {
     };
     let actor = Actor::command("a test");
     let describe = async |expected| {
-        store.describe_event_type("todo.created", &described, expected, &actor).await.expect("it takes it")
+        store
+            .catalogue
+            .describe_event_type("todo.created", &described, expected, &actor)
+            .await
+            .expect("it takes it")
     };
     let first = describe(None).await.expect("whatever its revision");
     assert_eq!(first.described.schema.as_ref().map(|schema| schema.get()), Some(r#"{"type":  "object"}"#));
@@ -64,18 +71,25 @@ async fn what_events_name_is_there_to_choose_from_and_can_be_described() {
     assert_eq!(names("somebody has", "", 10).await, ["todo.created"]);
 
     let company = Company { id: "c1".to_owned(), name: "Example Ltd".to_owned() };
-    store.name_company(&company, &actor).await.expect("it takes it");
-    assert_eq!(store.companies("example", None, "", 10).await.expect("it answers"), [company]);
+    store.catalogue.name_company(&company, &actor).await.expect("it takes it");
+    assert_eq!(store.catalogue.companies("example", None, "", 10).await.expect("it answers"), [company]);
     let project = Project { company_id: "c1".to_owned(), id: "p1".to_owned(), name: "Office".to_owned() };
-    store.name_project(&project, &actor).await.expect("it takes it");
+    store.catalogue.name_project(&project, &actor).await.expect("it takes it");
     assert_eq!(
-        store.projects(Some("c1"), "offi", None, &Default::default(), 10).await.expect("it answers"),
+        store
+            .catalogue
+            .projects(Some("c1"), "offi", None, &Default::default(), 10)
+            .await
+            .expect("it answers"),
         [project]
     );
-    assert!(store.delete_company("c1", &actor).await.expect("it answers"));
-    assert_eq!(store.projects(Some("c1"), "", None, &Default::default(), 10).await.expect("it answers"), []);
-    assert!(store.delete_event_type("todo.created", &actor).await.expect("it answers"));
-    assert!(!store.delete_event_type("todo.created", &actor).await.expect("it answers"));
+    assert!(store.catalogue.delete_company("c1", &actor).await.expect("it answers"));
+    assert_eq!(
+        store.catalogue.projects(Some("c1"), "", None, &Default::default(), 10).await.expect("it answers"),
+        []
+    );
+    assert!(store.catalogue.delete_event_type("todo.created", &actor).await.expect("it answers"));
+    assert!(!store.catalogue.delete_event_type("todo.created", &actor).await.expect("it answers"));
 }
 
 #[tokio::test]
@@ -88,14 +102,22 @@ async fn a_flood_of_ids_fills_no_more_than_the_limit() {
             .map(|number| routed(&of(&format!("c{batch}-{number}"), &format!("p{batch}-{number}"))))
             .collect();
         let [one, other] = &stores;
-        let (one, other) = tokio::join!(one.record(&entries, recording), other.record(&entries, recording));
+        let (one, other) = tokio::join!(
+            one.recorder.record(&entries, recording),
+            other.recorder.record(&entries, recording)
+        );
         one.and(other).expect("they record");
     }
-    let companies = stores[0].companies("", None, "", 1000).await.expect("the database answers");
+    let companies = stores[0].catalogue.companies("", None, "", 1000).await.expect("the database answers");
     let distinct: BTreeSet<_> = companies.iter().map(|company| &company.id).collect();
     assert_eq!((companies.len(), distinct.len()), (50, 50));
     assert_eq!(
-        stores[0].projects(None, "", None, &Default::default(), 1000).await.expect("it answers").len(),
+        stores[0]
+            .catalogue
+            .projects(None, "", None, &Default::default(), 1000)
+            .await
+            .expect("it answers")
+            .len(),
         50
     );
     let events = app.database.count("SELECT count(*) FROM events", &[]).await;

@@ -100,7 +100,7 @@ async fn a_publisher_of_rubbish_fills_no_disk_and_the_latest_of_it_can_be_looked
     assert!((1..=KEPT_BYTES as i64).contains(&now), "{now} bytes are kept");
 
     eventually("the janitor of a recorder, or we, made room", async || {
-        if let Some(janitor) = store.janitor().await.expect("the database answers") {
+        if let Some(janitor) = store.housekeeping.janitor().await.expect("the database answers") {
             janitor.make_room_for_rejected(KEPT_BYTES).await.expect("the database answers");
         }
         (kept().await <= KEPT_BYTES as i64 / 2).then_some(())

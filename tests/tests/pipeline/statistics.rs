@@ -9,9 +9,9 @@ use posthorn_domain::{
     journal::{Attempted, Entry, Routed},
     outcome::{Outcome, Phases, UnreachableClass},
     statistics::Tally,
-    step,
+    step::Step,
 };
-use posthorn_store::{ALL_WEBHOOKS, Recording, Span, Step, Store};
+use posthorn_store::{ALL_WEBHOOKS, Interval, Recording, Span, Store};
 use posthorn_tests::{App, Receiver, Reply, event, eventually, eventually_is, statuses};
 use prost::Message;
 use uuid::Uuid;
@@ -40,7 +40,8 @@ async fn events_and_attempts_are_counted_for_each_webhook_and_in_all() {
     let store = Store::new(&app.database.url, 2).expect("the URL is good");
 
     let of = async |webhook: WebhookId| {
-        let totals = store.statistics_totals(&[webhook], today()).await.expect("the database answers");
+        let totals =
+            store.history.statistics_totals(&[webhook], today()).await.expect("the database answers");
         totals.get(&webhook).cloned().unwrap_or_default()
     };
     eventually_is("failed deliveries", 1, async || of(id_of(&dead)).await.failed).await;
@@ -83,7 +84,7 @@ fn entries(number: i64, webhooks: &[WebhookId], base: Timestamp) -> Vec<Entry> {
             address: None,
             response_headers: Vec::new(),
             response_body: String::new(),
-            step: if is_good { step::Step::Succeed } else { step::Step::Retry(at + 5.seconds()) },
+            step: if is_good { Step::Succeed } else { Step::Retry(at + 5.seconds()) },
             first_attempt_at: at,
         }))
     }));
@@ -104,18 +105,19 @@ async fn many_recorders_that_record_the_same_at_once_count_it_once() {
     let record = async |entries: &[Entry], first: usize| {
         // Batches that overlap, from different places.
         for chunk in entries[first..].chunks(300).chain(entries.chunks(170)) {
-            store.record(chunk, RECORDING).await.expect("nobody deadlocks");
+            store.recorder.record(chunk, RECORDING).await.expect("nobody deadlocks");
         }
     };
     tokio::join!(record(&forward, 0), record(&backward, 100), record(&forward, 500), record(&backward, 900));
 
-    let totals = store.statistics_totals(&[webhooks[0], ALL_WEBHOOKS], today()).await.expect("it answers");
+    let totals =
+        store.history.statistics_totals(&[webhooks[0], ALL_WEBHOOKS], today()).await.expect("it answers");
     let counts = |tally: &Tally| (tally.events, tally.accepted, tally.unreachable, tally.failed);
     assert_eq!(counts(&totals[&webhooks[0]]), (60, 30, 30, 0));
     assert_eq!(counts(&totals[&ALL_WEBHOOKS]), (60, 1200, 1200, 0));
     assert_eq!(totals[&webhooks[0]].latency.0.iter().sum::<u64>(), 30, "of what was answered");
-    let minutes = store.statistics(webhooks[0], today(), Step::Minute).await.expect("it answers");
-    let hours = store.statistics(webhooks[0], today(), Step::Hour).await.expect("it answers");
+    let minutes = store.history.statistics(webhooks[0], today(), Interval::Minute).await.expect("it answers");
+    let hours = store.history.statistics(webhooks[0], today(), Interval::Hour).await.expect("it answers");
     for points in [&minutes, &hours] {
         let mut sum = Tally::default();
         points.iter().for_each(|point| sum += &point.tally);
@@ -133,24 +135,24 @@ async fn old_minutes_become_hours_and_nothing_is_lost() {
     let base: Timestamp = "2020-01-01T10:00:30Z".parse().expect("it is a time");
     let span = Span { since: base - 1.hour(), until: base + 10.hours() };
     let old = (0..90).flat_map(|minute| entries(minute * 60, &[webhook], base));
-    store.record(&Vec::from_iter(old), RECORDING).await.expect("it records");
-    let before = store.statistics(webhook, span, Step::Hour).await.expect("it answers");
+    store.recorder.record(&Vec::from_iter(old), RECORDING).await.expect("it records");
+    let before = store.history.statistics(webhook, span, Interval::Hour).await.expect("it answers");
     assert_eq!(before.iter().map(|point| point.tally.events).collect::<Vec<_>>(), [60, 30]);
 
     let recorder = app.start_role("recorder").await;
     let minutes = "SELECT count(*) FROM pg_tables WHERE tablename = 'statistics_minutes_20200101'";
     eventually_is("partitions of minutes", 0, async || app.database.count(minutes, &[]).await).await;
-    assert_eq!(store.statistics(webhook, span, Step::Hour).await.expect("it answers"), before);
-    assert_eq!(store.statistics(webhook, span, Step::Minute).await.expect("it answers"), []);
+    assert_eq!(store.history.statistics(webhook, span, Interval::Hour).await.expect("it answers"), before);
+    assert_eq!(store.history.statistics(webhook, span, Interval::Minute).await.expect("it answers"), []);
     drop(recorder);
 
     // What comes late is added. The store of another process has not seen the partition go.
     let store = Store::new(&app.database.url, 2).expect("the URL is good");
-    store.record(&entries(0, &[webhook], base), RECORDING).await.expect("it records");
+    store.recorder.record(&entries(0, &[webhook], base), RECORDING).await.expect("it records");
     let _recorder = app.start_role("recorder").await;
     eventually("the late one is in its hour", async || {
         let gone = app.database.count(minutes, &[]).await == 0;
-        let hours = store.statistics(webhook, span, Step::Hour).await.expect("it answers");
+        let hours = store.history.statistics(webhook, span, Interval::Hour).await.expect("it answers");
         (gone && hours[0].tally.events == 61).then_some(())
     })
     .await;

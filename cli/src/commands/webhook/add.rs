@@ -32,7 +32,7 @@ impl Add {
         let webhook = self.check(&keys)?;
         let (secret, sealed) = keys.fresh_secret(webhook.id, rand::random(), rand::random());
         let store = self.common.store()?;
-        let added = store.add_webhook(&webhook, &sealed, None, &Actor::command("webhook.create")).await?;
+        let added = store.webhooks.add(&webhook, &sealed, None, &Actor::command("webhook.create")).await?;
         // Nothing waits yet. The broker is not asked: a router declares the queue a little later.
         let mut shown = record::shown(&added, Some(0), Some(&keys));
         shown["secret"] = secret.reveal().into();

@@ -32,7 +32,7 @@ pub(super) async fn whole(
     let id = webhook.described.id;
     let waiting = waiting::of(broker, &[id]).await;
     let mut shown = shown(webhook, waiting[0], keys);
-    shown["oldest_waiting_at"] = json!(store.oldest_waiting(id).await?);
+    shown["oldest_waiting_at"] = json!(store.history.oldest_waiting(id).await?);
     Ok(shown)
 }
 

@@ -16,9 +16,9 @@ use uuid::Uuid;
 use crate::{
     columns,
     conditions::like,
-    connect::Store,
     error::StoreError,
     page::{Listing, Page, Place},
+    store::History,
 };
 
 /// The most attempts of one delivery that are shown: the latest.
@@ -103,7 +103,7 @@ const LISTING: Listing = Listing {
     id: "id",
 };
 
-impl Store {
+impl History {
     /// A webhook's deliveries of which an attempt was made, each by its latest; the latest first, behind
     /// a place.
     ///
@@ -130,7 +130,7 @@ impl Store {
         conditions.filter_if("event_type LIKE {}", pattern);
         conditions.filter_if("company_id = ANY({})", filter.companies.clone());
         conditions.filter(IS_LATEST);
-        self.page(&LISTING, &conditions, limit, read).await
+        self.pool.page(&LISTING, &conditions, limit, read).await
     }
 
     /// All attempts of a delivery, of all contents of its event, the first first; of very many the latest.
@@ -146,7 +146,7 @@ impl Store {
             "SELECT {COLUMNS} FROM attempts WHERE event_ref = $1 AND webhook_id = $2
              ORDER BY started_at DESC, id DESC LIMIT {MOST_ATTEMPTS}"
         );
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(&query, &[&event.0, &webhook.0]).await;
         let rows = rows.map_err(StoreError::query("look at the attempts"))?;
         rows.iter().rev().map(read).collect()
@@ -165,7 +165,7 @@ impl Store {
             "SELECT DISTINCT ON (webhook_id) {COLUMNS} FROM attempts WHERE event_ref = $1 AND digest = $2
              ORDER BY webhook_id, started_at DESC, id DESC"
         );
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(&query, &[&event.0, &content.0]).await;
         rows.map_err(StoreError::query("look at the attempts"))?.iter().map(read).collect()
     }
@@ -193,7 +193,7 @@ impl Store {
                       ORDER BY started_at DESC, id DESC LIMIT 500) AS scanned
                   WHERE step = 'retry' AND {IS_LATEST}))"
         );
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let row = client.query_one(&query, &[&webhook.0]).await;
         Ok(row.map_err(StoreError::query("look for what waits"))?.get(0))
     }

@@ -10,7 +10,7 @@ use tokio_postgres::{
 };
 use uuid::Uuid;
 
-use crate::{actor::Actor, connect::Store, error::StoreError};
+use crate::{actor::Actor, error::StoreError, store::Access};
 
 /// One thing that somebody did.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ pub(crate) async fn note(
     transaction.execute(insert, &params).await.map(|_| ())
 }
 
-impl Store {
+impl Access {
     /// Notes what somebody is about to do that changes nothing in the database.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl Store {
         subject_id: &str,
         after: Option<&Value>,
     ) -> Result<(), StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let noted = note(&client, actor, subject, subject_id, after).await;
         noted.map_err(StoreError::query("write the audit log"))
     }
@@ -84,7 +84,7 @@ impl Store {
                      FROM audit_log
                      WHERE ($1::bigint IS NULL OR id < $1) AND ($2::text IS NULL OR subject_id = $2)
                      ORDER BY id DESC LIMIT $3";
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(query, &[&before, &subject_id, &limit]).await;
         Ok(rows.map_err(StoreError::query("read the audit log"))?.iter().map(read).collect())
     }

@@ -10,9 +10,9 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    connect::Store,
     error::StoreError,
     page::{Listing, Page, Place},
+    store::History,
 };
 
 /// The most conflicts of one event that are shown: the first.
@@ -55,7 +55,7 @@ const LISTING: Listing = Listing {
     id: "digest",
 };
 
-impl Store {
+impl History {
     /// Conflicts, the latest first, behind a place.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Store {
         let company = filter.company.as_ref().or(only.map(|only| &only[0]));
         conditions.scan_if("company_id = {}", company.cloned());
         conditions.filter_if("company_id = ANY({})", filter.companies.clone());
-        self.page(&LISTING, &conditions, limit, |row| Ok(read(row))).await
+        self.pool.page(&LISTING, &conditions, limit, |row| Ok(read(row))).await
     }
 
     /// The conflicts of an event, the first first: of its own day, and of other days on which its id came
@@ -92,7 +92,7 @@ impl Store {
                              SELECT received_at, ref, digest, message, webhook_ids FROM events WHERE ref = $1) AS came
                          WHERE digest <> $2 ORDER BY digest, received_at) AS conflict
                      ORDER BY received_at LIMIT $3";
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(query, &[&event.0, &content.0, &MOST_OF_ONE]).await;
         Ok(rows.map_err(StoreError::query("look for conflicts"))?.iter().map(read).collect())
     }

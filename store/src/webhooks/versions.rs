@@ -5,7 +5,8 @@ use posthorn_domain::{id::WebhookId, webhook::State};
 use posthorn_matching::rule::Rule;
 use tokio_postgres::Row;
 
-use crate::{columns::word, connect::Store, error::StoreError, webhooks::read_rules};
+use super::rows::read_rules;
+use crate::{columns::word, error::StoreError, store::Webhooks};
 
 /// What a webhook was for some time.
 #[derive(Debug, Clone)]
@@ -20,7 +21,7 @@ pub struct Version {
     pub rules: Vec<Rule>,
 }
 
-impl Store {
+impl Webhooks {
     /// What a webhook was between two times, in order.
     ///
     /// # Errors
@@ -33,7 +34,7 @@ impl Store {
     ) -> Result<Vec<Version>, StoreError> {
         let query = "SELECT since, until, state, rules FROM webhook_versions
                      WHERE webhook_id = $1 AND since <= $3 AND (until IS NULL OR until > $2) ORDER BY since";
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(query, &[&webhook.0, &since, &until]).await;
         let rows = rows.map_err(StoreError::query("look at what the webhook was"))?;
         rows.iter().map(|row| read(row, webhook)).collect()

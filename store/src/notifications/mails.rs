@@ -2,7 +2,7 @@
 
 use posthorn_domain::{id::EventId, notification::Mail};
 
-use crate::{connect::Store, error::StoreError};
+use crate::{error::StoreError, store::Notifications};
 
 /// A mail that is due.
 #[derive(Debug, Clone)]
@@ -15,9 +15,9 @@ pub struct DueMail {
     pub mail: Mail,
 }
 
-impl Store {
+impl Notifications {
     /// Takes a mail that is due. It is due again after a minute, and after pauses that double up to an
-    /// hour, until [`Store::mail_sent`]: whoever falls while sending leaves it to be sent again.
+    /// hour, until [`Notifications::mail_sent`]: whoever falls while sending leaves it to be sent again.
     ///
     /// # Errors
     /// If the database refuses or is gone.
@@ -27,7 +27,7 @@ impl Store {
                      WHERE number = (SELECT number FROM mails WHERE due_at <= now()
                                      ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
                      RETURNING number, recipient, event_id, subject, text";
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let row = client.query_opt(query, &[]).await.map_err(StoreError::query("look for mails"))?;
         Ok(row.map(|row| DueMail {
             number: row.get(0),
@@ -41,7 +41,7 @@ impl Store {
     /// # Errors
     /// If the database refuses or is gone; then it is sent again.
     pub async fn mail_sent(&self, number: i64) -> Result<(), StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let deleted = client.execute("DELETE FROM mails WHERE number = $1", &[&number]).await;
         deleted.map(|_| ()).map_err(StoreError::query("forget a mail"))
     }

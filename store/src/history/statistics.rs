@@ -3,17 +3,17 @@
 //! Minutes are counted as attempts are recorded. A day whose minutes are old is folded into hours, in
 //! one transaction; so the hours of newer days are read off their minutes.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use posthorn_domain::{
     id::WebhookId,
-    statistics::{BUCKETS, Latency, Tally},
+    statistics::{Latency, Tally},
 };
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{connect::Store, error::StoreError, partitions::day_of};
+use crate::{counts::SUMS, days::day_of, error::StoreError, store::History};
 
 /// Stands for all webhooks together.
 pub const ALL_WEBHOOKS: WebhookId = WebhookId(Uuid::max());
@@ -27,9 +27,9 @@ pub struct Span {
     pub until: Timestamp,
 }
 
-/// The step of a series.
+/// How long each point of a series lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Interval {
     /// A minute. Older days have none.
     Minute,
     /// An hour.
@@ -45,16 +45,6 @@ pub struct Point {
     pub tally: Tally,
 }
 
-const COUNTS: [&str; 7] = ["events", "accepted", "refused", "gone", "unreachable", "interrupted", "failed"];
-
-/// The sums of all counts, by their names.
-static SUMS: LazyLock<String> = LazyLock::new(|| {
-    let counts = COUNTS.map(|name| format!("coalesce(sum({name}), 0)::bigint AS {name}"));
-    let latency: Vec<_> =
-        (1..=BUCKETS).map(|place| format!("coalesce(sum(latency[{place}]), 0)::bigint")).collect();
-    format!("{}, ARRAY[{}] AS latency", counts.join(", "), latency.join(", "))
-});
-
 /// Minutes and hours of the webhooks $1 between $2 and $3, which lie on the days from $4 to $5. A day
 /// is in one of the tables only.
 const BOTH: &str = "(
@@ -66,8 +56,8 @@ const BOTH: &str = "(
     SELECT webhook_id, hour, events, accepted, refused, gone, unreachable, interrupted, failed, latency
     FROM statistics_hours WHERE webhook_id = ANY ($1) AND hour >= $2 AND hour < $3) AS counted";
 
-impl Store {
-    /// What happened to a webhook, or to [`ALL_WEBHOOKS`], step by step; those in which nothing happened
+impl History {
+    /// What happened to a webhook, or to [`ALL_WEBHOOKS`], one interval after the other; those in which nothing happened
     /// are left out.
     ///
     /// # Errors
@@ -76,16 +66,16 @@ impl Store {
         &self,
         webhook: WebhookId,
         span: Span,
-        step: Step,
+        interval: Interval,
     ) -> Result<Vec<Point>, StoreError> {
-        let query = match step {
-            Step::Minute => format!(
+        let query = match interval {
+            Interval::Minute => format!(
                 "SELECT minute AS at, {} FROM statistics_minutes
                  WHERE webhook_id = ANY ($1) AND minute >= $2 AND minute < $3 AND day BETWEEN $4 AND $5
                  GROUP BY minute ORDER BY minute",
                 *SUMS
             ),
-            Step::Hour => format!(
+            Interval::Hour => format!(
                 "SELECT date_trunc('hour', at, 'UTC') AS at, {} FROM {BOTH} GROUP BY 1 ORDER BY 1",
                 *SUMS
             ),
@@ -110,34 +100,13 @@ impl Store {
     }
 
     async fn counted(&self, query: &str, of: &[WebhookId], span: Span) -> Result<Vec<Row>, StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let ids: Vec<_> = of.iter().map(|id| id.0).collect();
         let Span { since, until } = span;
         let days = (day_of(since), day_of(until));
         let rows = client.query(query, &[&ids, &since, &until, &days.0, &days.1]).await;
         rows.map_err(StoreError::query("read statistics"))
     }
-}
-
-/// Statements that fold a partition of minutes into hours and drop it, all or nothing. What is being
-/// written into it waits, so that nothing is left out.
-pub(crate) fn folding(partition: &str) -> String {
-    let latency: Vec<_> = (1..=BUCKETS)
-        .map(|place| format!("statistics_hours.latency[{place}] + excluded.latency[{place}]"))
-        .collect();
-    let counts = COUNTS.map(|name| format!("{name} = statistics_hours.{name} + excluded.{name}"));
-    format!(
-        "BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '10min';
-         LOCK TABLE \"{partition}\" IN SHARE MODE;
-         INSERT INTO statistics_hours (webhook_id, hour, {}, latency)
-         SELECT webhook_id, date_trunc('hour', minute, 'UTC'), {} FROM \"{partition}\" GROUP BY 1, 2 ORDER BY 1, 2
-         ON CONFLICT (webhook_id, hour) DO UPDATE SET {}, latency = ARRAY[{}];
-         DROP TABLE \"{partition}\"; COMMIT",
-        COUNTS.join(", "),
-        *SUMS,
-        counts.join(", "),
-        latency.join(", ")
-    )
 }
 
 fn read(row: &Row) -> Tally {

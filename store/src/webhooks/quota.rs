@@ -5,7 +5,11 @@ use posthorn_matching::rule::Rule;
 use tokio_postgres::Error;
 use uuid::Uuid;
 
-use crate::webhooks::{NewWebhook, read_in_flight, read_rules};
+use super::{
+    record::NewWebhook,
+    rows::{read_in_flight, read_rules},
+};
+use crate::error::OverQuota;
 
 /// How much a company's webhooks may come to.
 #[derive(Debug, Clone, Copy)]
@@ -16,21 +20,6 @@ pub struct Quotas {
     pub in_flight: u64,
     /// How many tests all their patterns make of an event.
     pub tests: u64,
-}
-
-/// A quota that a webhook does not fit in any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OverQuota {
-    /// Whose.
-    pub company: String,
-    /// Of what, in words.
-    pub what: &'static str,
-    /// A stable name of that.
-    pub label: &'static str,
-    /// What it would come to.
-    pub total: u64,
-    /// What is allowed.
-    pub most: u64,
 }
 
 /// What webhooks come to.

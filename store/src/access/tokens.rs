@@ -8,7 +8,7 @@ use posthorn_domain::{
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{actor::Actor, connect::Store, error::StoreError};
+use crate::{actor::Actor, error::StoreError, store::Access};
 
 /// A token as it is made.
 #[derive(Debug, Clone)]
@@ -59,13 +59,13 @@ pub(crate) const SELECT_WITH_HASH: &str =
 
 const SELECT: &str = "SELECT id, name, scopes, companies, created_at, expires_at, revoked_at FROM tokens";
 
-impl Store {
+impl Access {
     /// Makes a token.
     ///
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn add_token(&self, token: &NewToken, actor: &Actor) -> Result<TokenRecord, StoreError> {
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let added = async {
             let transaction = actor.begin(&mut client).await?;
             let insert = "INSERT INTO tokens (id, name, hash, scopes, companies, expires_at)
@@ -87,7 +87,7 @@ impl Store {
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn token_with(&self, hash: &TokenHash) -> Result<Option<TokenRecord>, StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let task = "look the token up";
         let query = format!("{SELECT} WHERE hash = $1");
         let statement = client.prepare_cached(&query).await.map_err(StoreError::query(task))?;
@@ -100,7 +100,7 @@ impl Store {
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn token(&self, id: Uuid) -> Result<Option<TokenRecord>, StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let row = client.query_opt(&format!("{SELECT} WHERE id = $1"), &[&id]).await;
         Ok(row.map_err(StoreError::query("look the token up"))?.as_ref().map(read))
     }
@@ -111,7 +111,7 @@ impl Store {
     /// If the database refuses or is gone.
     pub async fn tokens(&self, after: Option<Uuid>, limit: i64) -> Result<Vec<TokenRecord>, StoreError> {
         let query = format!("{SELECT} WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2");
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(&query, &[&after, &limit]).await;
         Ok(rows.map_err(StoreError::query("list the tokens"))?.iter().map(read).collect())
     }
@@ -121,7 +121,7 @@ impl Store {
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn revoke_token(&self, id: Uuid, actor: &Actor) -> Result<Option<TokenRecord>, StoreError> {
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let revoked = async {
             let transaction = actor.begin(&mut client).await?;
             let update = "UPDATE tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL";

@@ -6,7 +6,8 @@ use deadpool_postgres::{ClientWrapper, Object};
 use jiff::Timestamp;
 use posthorn_domain::id::WebhookId;
 
-use crate::{connect::Store, error::StoreError, partitions::day_of};
+use super::partitions::Partitions;
+use crate::{days::day_of, error::StoreError, store::Housekeeping};
 
 const JANITOR_LOCK: i64 = 0x7057_4852_0003;
 
@@ -31,21 +32,25 @@ const FORGET_BYTES: &str = "
 /// The right to tidy up: held by one process at a time. The lock is that of a connection, which is
 /// closed when this is dropped.
 pub struct Janitor<'a> {
-    store: &'a Store,
+    partitions: &'a Partitions,
     pub(crate) client: ClientWrapper,
 }
 
-impl Store {
+impl Housekeeping {
     /// Becomes the janitor, unless another process is.
     ///
     /// # Errors
     /// If the database is gone.
     pub async fn janitor(&self) -> Result<Option<Janitor<'_>>, StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&JANITOR_LOCK]).await;
         let locked = row.map_err(StoreError::query("become the janitor"))?.get(0);
         // Taken out of the pool: back in it, the connection would hold the lock for ever.
-        Ok(if locked { Some(Janitor { store: self, client: Object::take(client) }) } else { None })
+        Ok(if locked {
+            Some(Janitor { partitions: &self.partitions, client: Object::take(client) })
+        } else {
+            None
+        })
     }
 }
 
@@ -61,7 +66,7 @@ impl Janitor<'_> {
         retention: Duration,
     ) -> Result<Vec<String>, StoreError> {
         let oldest = now.saturating_sub(retention).unwrap_or(Timestamp::MIN);
-        self.store.maintain_partitions(day_of(now), day_of(oldest)).await
+        self.partitions.maintain(day_of(now), day_of(oldest)).await
     }
 
     /// Folds minutes older than `minutes` into hours, and forgets hours older than `hours`. Returns the
@@ -76,7 +81,7 @@ impl Janitor<'_> {
         hours: Duration,
     ) -> Result<Vec<String>, StoreError> {
         let oldest = now.saturating_sub(minutes).unwrap_or(Timestamp::MIN);
-        let folded = self.store.fold_minutes(day_of(oldest)).await?;
+        let folded = self.partitions.fold_minutes(day_of(oldest)).await?;
         let oldest = now.saturating_sub(hours).unwrap_or(Timestamp::MIN);
         let deleted = self.client.execute("DELETE FROM statistics_hours WHERE hour < $1", &[&oldest]).await;
         deleted.map_err(StoreError::query("forget old statistics"))?;

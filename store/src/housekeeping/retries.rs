@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::{error::StoreError, janitor::Janitor};
+use super::janitor::Janitor;
+use crate::error::StoreError;
 
 /// How many retries are looked at in one query.
 const MOST_AT_ONCE: i64 = 10_000;

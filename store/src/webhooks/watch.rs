@@ -16,7 +16,10 @@ use posthorn_domain::{
     keyring::Sealed,
     status::Status,
     tenant::Tenant,
-    webhook::{LiveSecret, State, Webhook},
+    webhook::{
+        LiveSecret, State, Webhook,
+        updates::{Change, Update},
+    },
 };
 use posthorn_timing::Backoff;
 use tokio::{
@@ -27,16 +30,13 @@ use tokio_postgres::{Client, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::rows;
 use crate::{
     columns::word,
-    connect::Store,
     error::{StoreError, answered},
-    webhooks,
+    listen::Listener,
+    store::Webhooks,
 };
-
-pub(crate) mod listen;
-
-use listen::Listener;
 
 /// How often all revisions are compared.
 const COMPARE_EVERY: Duration = Duration::from_secs(5);
@@ -55,24 +55,6 @@ pub enum Wants {
     Rules,
     /// All but rules, for delivering.
     Secrets,
-}
-
-/// Something about a webhook has changed.
-#[derive(Debug, Clone)]
-pub enum Change {
-    /// It is new, or different.
-    Put(Arc<Webhook>),
-    /// It was deleted.
-    Gone(WebhookId),
-}
-
-/// What a watcher is told.
-#[derive(Debug, Clone)]
-pub struct Update {
-    /// What has changed.
-    pub changes: Vec<Change>,
-    /// Whether this comes of comparing everything: what is not known after it did not exist before.
-    pub compared: bool,
 }
 
 /// Keeps a watcher up to date.
@@ -237,13 +219,13 @@ fn query(wants: Wants) -> String {
     )
 }
 
-impl Store {
+impl Webhooks {
     /// One webhook as those know it who deliver to it: without its rules.
     ///
     /// # Errors
     /// If it is unknown.
-    pub async fn webhook_to_deliver_to(&self, id: WebhookId) -> Result<Webhook, StoreError> {
-        let client = self.client().await?;
+    pub async fn to_deliver_to(&self, id: WebhookId) -> Result<Webhook, StoreError> {
+        let client = self.pool.client().await?;
         let row = client.query_opt(&query(Wants::Secrets), &[&vec![id.0]]).await;
         let row = row.map_err(StoreError::query("fetch a webhook"))?;
         read(&row.ok_or(StoreError::UnknownWebhook(id))?, Wants::Secrets)
@@ -261,7 +243,7 @@ fn read(row: &Row, wants: Wants) -> Result<Webhook, StoreError> {
     let unreadable = || StoreError::unreadable(format!("webhook {id}"));
     let state = word(row, "state").map_err(unreadable())?;
     let rules = match wants {
-        Wants::Rules => webhooks::read_rules(row),
+        Wants::Rules => rows::read_rules(row),
         Wants::Secrets => Ok(Vec::new()),
     };
     let rules = match rules {
@@ -276,12 +258,12 @@ fn read(row: &Row, wants: Wants) -> Result<Webhook, StoreError> {
         rules,
         tenant: Tenant::of(row.get("company")),
         state,
-        epoch: webhooks::read_epoch(row),
-        timeout: webhooks::read_timeout(row),
-        max_in_flight: webhooks::read_in_flight(row),
+        epoch: rows::read_epoch(row),
+        timeout: rows::read_timeout(row),
+        max_in_flight: rows::read_in_flight(row),
         disable_policy: word(row, "disable_policy").map_err(unreadable())?,
         http2: row.get("http2"),
-        headers: webhooks::read_headers(row),
+        headers: rows::read_headers(row),
         secrets: secrets.collect(),
     })
 }

@@ -20,13 +20,13 @@ use tokio_postgres::{
 use uuid::Uuid;
 
 use crate::{
+    access::audit,
     actor::Actor,
-    audit,
     columns::{optional_word, word},
-    connect::Store,
+    days::day_of,
     error::StoreError,
     page::Place,
-    partitions::day_of,
+    store::Background,
 };
 
 /// What is to be delivered again.
@@ -113,7 +113,7 @@ const COLUMNS: &str =
     "id, webhook_id, since, until, event_types, kind, dry_run, companies, state, error, done_at,
     done_ref, examined, found, published, created_at, updated_at, finished_at";
 
-impl Store {
+impl Background {
     /// Begins a replay.
     ///
     /// # Errors
@@ -129,7 +129,7 @@ impl Store {
             "webhook_id": webhook_id, "since": since, "until": until, "event_types": replay.event_types,
             "only": kind, "dry_run": dry_run,
         });
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let added = async {
             let transaction = client.transaction().await?;
             let params: [&(dyn ToSql + Sync); 8] =
@@ -147,7 +147,7 @@ impl Store {
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn replay(&self, id: Uuid) -> Result<Option<ReplayRecord>, StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let row = client.query_opt(&format!("SELECT {COLUMNS} FROM replays WHERE id = $1"), &[&id]).await;
         row.map_err(StoreError::query("look the replay up"))?.as_ref().map(read).transpose()
     }
@@ -166,7 +166,7 @@ impl Store {
             "SELECT {COLUMNS} FROM replays WHERE webhook_id = $1 AND ($2::uuid IS NULL OR id < $2)
              ORDER BY id DESC LIMIT $3"
         );
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(&query, &[&webhook.0, &before, &limit]).await;
         rows.map_err(StoreError::query("list replays"))?.iter().map(read).collect()
     }
@@ -178,7 +178,7 @@ impl Store {
     pub async fn cancel_replay(&self, id: Uuid, actor: &Actor) -> Result<Option<ReplayRecord>, StoreError> {
         let update = "UPDATE replays SET state = 'canceled', finished_at = now(), updated_at = now()
                       WHERE id = $1 AND state = 'running'";
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let canceled = async {
             let transaction = client.transaction().await?;
             if transaction.execute(update, &[&id]).await? == 1 {
@@ -206,7 +206,7 @@ impl Store {
                          ORDER BY claimed_until LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING {COLUMNS}"
         );
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let row = client.query_opt(&update, &[&process, &time.as_secs_f64()]).await;
         row.map_err(StoreError::query("claim a replay"))?.as_ref().map(read).transpose()
     }
@@ -234,7 +234,7 @@ impl Store {
         };
         let (done_at, done_ref) = progress.done.as_ref().map(|done| (done.at, done.id)).unzip();
         let Progress { examined, found, published, pause, .. } = progress;
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let written = client
             .execute(
                 update,
@@ -277,7 +277,7 @@ impl Store {
         let (at, id) =
             replay.done.as_ref().map_or((Timestamp::UNIX_EPOCH, Uuid::nil()), |done| (done.at, done.id));
         let (from, to) = (day_of((*since).max(at)), day_of(*until));
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let wants_missed = match kind {
             Kind::Failed => false,
             Kind::Missed | Kind::All => true,

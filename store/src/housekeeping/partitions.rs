@@ -2,13 +2,13 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use deadpool_postgres::Transaction;
-use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{ToSpan, civil::Date};
 
-use crate::{connect::Store, error::StoreError, statistics::folding};
+use crate::{connect::Pool, counts::folding, error::StoreError};
 
 /// The partitioned tables of what happened, kept as long as the retention says.
 const TABLES: [&str; 5] = ["events", "event_conflicts", "attempts", "rejected_events", "dropped_deliveries"];
@@ -20,7 +20,7 @@ const DAYS_AHEAD: i32 = 3;
 
 /// The days whose partitions this process has seen.
 #[derive(Default)]
-pub(crate) struct KnownDays(Mutex<HashSet<Date>>);
+struct KnownDays(Mutex<HashSet<Date>>);
 
 impl KnownDays {
     fn without(&self, days: impl IntoIterator<Item = Date>) -> Vec<Date> {
@@ -32,12 +32,28 @@ impl KnownDays {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(days);
     }
 
-    pub(crate) fn forget(&self) {
+    fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-impl Store {
+/// Partitions, as this process knows them.
+#[derive(Clone)]
+pub(crate) struct Partitions {
+    pool: Pool,
+    known_days: Arc<KnownDays>,
+}
+
+impl Partitions {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self { pool, known_days: Arc::default() }
+    }
+
+    /// Forgets which partitions there are: somebody else may have dropped some.
+    pub(crate) fn forget(&self) {
+        self.known_days.forget();
+    }
+
     /// Makes the partitions of these days where they are missing.
     pub(crate) async fn ensure_days(&self, days: impl IntoIterator<Item = Date>) -> Result<(), StoreError> {
         let missing = self.known_days.without(days);
@@ -45,7 +61,7 @@ impl Store {
             return Ok(());
         }
         let task = StoreError::query("make a partition");
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let made = async {
             let transaction = client.transaction().await?;
             lock(&transaction).await?;
@@ -63,11 +79,7 @@ impl Store {
 
     /// Makes the partitions of today and the next days, and drops those of days before `oldest`.
     /// Returns the names of the dropped.
-    pub(crate) async fn maintain_partitions(
-        &self,
-        today: Date,
-        oldest: Date,
-    ) -> Result<Vec<String>, StoreError> {
+    pub(crate) async fn maintain(&self, today: Date, oldest: Date) -> Result<Vec<String>, StoreError> {
         self.ensure_days((-1..=DAYS_AHEAD).map(|ahead| today.saturating_add(ahead.days()))).await?;
         self.drop_old(&TABLES, oldest, |name| {
             // One at a time, and not behind a long query: what is being written waits behind us.
@@ -88,7 +100,7 @@ impl Store {
         oldest: Date,
         dropping: impl Fn(&str) -> String,
     ) -> Result<Vec<String>, StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let query = "SELECT child.relname FROM pg_inherits
                      JOIN pg_class child ON child.oid = inhrelid
                      WHERE inhparent = ANY ($1::text[]::regclass[]) ORDER BY 1";
@@ -107,11 +119,6 @@ impl Store {
         }
         Ok(old)
     }
-}
-
-/// The day of a time, in UTC.
-pub(crate) fn day_of(time: Timestamp) -> Date {
-    TimeZone::UTC.to_datetime(time).date()
 }
 
 async fn lock(transaction: &Transaction<'_>) -> Result<u64, tokio_postgres::Error> {

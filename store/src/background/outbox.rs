@@ -12,7 +12,7 @@ use posthorn_domain::id::{EventRef, WebhookId};
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
-use crate::{actor::Actor, audit, connect::Store, error::StoreError};
+use crate::{access::audit, actor::Actor, error::StoreError, store::Background};
 
 /// How long one process has for a message before another may send it. Longer than a confirm may take.
 const CLAIM: Duration = Duration::from_secs(30);
@@ -64,7 +64,7 @@ impl Outgoing {
     }
 }
 
-impl Store {
+impl Background {
     /// Promises a delivery once more: what is answered is to be sent to the webhook's queue.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ impl Store {
         actor: &Actor,
     ) -> Result<Outgoing, StoreError> {
         let outgoing = Outgoing::new(Destination::Webhook { id: webhook, event, received_at }, message);
-        let mut client = self.client().await?;
+        let mut client = self.pool.client().await?;
         let added = async {
             let transaction = client.transaction().await?;
             outgoing.add(&transaction).await?;
@@ -99,7 +99,7 @@ impl Store {
                      WHERE id IN (SELECT id FROM outbox WHERE due_at <= now()
                                   ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
                      RETURNING id, webhook_id, event_ref, received_at, message";
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let rows = client.query(claim, &[&CLAIM.as_secs_f64(), &limit]).await;
         Ok(rows.map_err(StoreError::query("look into the outbox"))?.iter().map(read).collect())
     }
@@ -109,7 +109,7 @@ impl Store {
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn remove_outgoing(&self, id: Uuid) -> Result<(), StoreError> {
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let removed = client.execute("DELETE FROM outbox WHERE id = $1", &[&id]).await;
         removed.map(|_| ()).map_err(StoreError::query("clear the outbox"))
     }

@@ -3,7 +3,7 @@
 use posthorn_domain::keyring::Sealed;
 use uuid::Uuid;
 
-use crate::{connect::Store, error::StoreError};
+use crate::{error::StoreError, store::Access};
 
 /// What is known of a key.
 #[derive(Debug)]
@@ -18,14 +18,14 @@ pub enum Begun {
     Answered(Sealed),
 }
 
-impl Store {
+impl Access {
     /// Takes a key for a request, unless it is taken. A key lives for 24 hours.
     ///
     /// # Errors
     /// If the database refuses or is gone.
     pub async fn begin_once(&self, token: Uuid, key: &str, fingerprint: &[u8]) -> Result<Begun, StoreError> {
         let task = "look the Idempotency-Key up";
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let insert = "INSERT INTO idempotency_keys (token_id, key, fingerprint) VALUES ($1, $2, $3)
                       ON CONFLICT (token_id, key) DO UPDATE
                       SET fingerprint = excluded.fingerprint, created_at = now(), key_id = NULL, answer = NULL
@@ -54,7 +54,7 @@ impl Store {
     /// If the database refuses or is gone.
     pub async fn answer_once(&self, token: Uuid, key: &str, answer: &Sealed) -> Result<(), StoreError> {
         let update = "UPDATE idempotency_keys SET key_id = $3, answer = $4 WHERE token_id = $1 AND key = $2";
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let kept = client.execute(update, &[&token, &key, &answer.key_id, &answer.bytes]).await;
         kept.map(|_| ()).map_err(StoreError::query("keep an answer"))
     }
@@ -65,7 +65,7 @@ impl Store {
     /// If the database refuses or is gone.
     pub async fn give_up_once(&self, token: Uuid, key: &str) -> Result<(), StoreError> {
         let delete = "DELETE FROM idempotency_keys WHERE token_id = $1 AND key = $2 AND answer IS NULL";
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let given = client.execute(delete, &[&token, &key]).await;
         given.map(|_| ()).map_err(StoreError::query("give an Idempotency-Key up"))
     }

@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use crate::{
     conditions::like,
-    connect::Store,
     error::StoreError,
     page::{Listing, Page, Place},
+    store::History,
 };
 
 /// The most events of one id that are told apart.
@@ -88,7 +88,7 @@ const LISTING: Listing = Listing {
     id: "ref",
 };
 
-impl Store {
+impl History {
     /// Events, the latest first, behind a place.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl Store {
             .filter_if("type LIKE {}", filter.event_type.as_ref().map(|pattern| like(pattern.as_str())));
         conditions.filter_if("project_id = {}", filter.project.clone());
         conditions.filter_if("company_id = ANY({})", filter.companies.clone());
-        self.page(&LISTING, &conditions, limit, |row| Ok(read_row(row))).await
+        self.pool.page(&LISTING, &conditions, limit, |row| Ok(read_row(row))).await
     }
 
     /// One event, as it was recorded first. One that was published again on another day is there twice:
@@ -128,7 +128,7 @@ impl Store {
                             ARRAY(SELECT DISTINCT unnest(webhook_ids) FROM events AS same
                                   WHERE same.ref = $1 AND same.digest = first.digest ORDER BY 1) AS webhook_ids
                      FROM events AS first WHERE ref = $1 ORDER BY received_on LIMIT 1";
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let row =
             client.query_opt(query, &[&event.0]).await.map_err(StoreError::query("look the event up"))?;
         Ok(row.map(|row| EventRecord {
@@ -158,7 +158,7 @@ impl Store {
                  ORDER BY company_id LIMIT {MOST_NAMESAKES}"
             )
         };
-        let client = self.client().await?;
+        let client = self.pool.client().await?;
         let found = match companies {
             None => client.query(&select("id = $1"), &[&id]).await,
             Some(companies) => {
