@@ -107,13 +107,49 @@ impl Work<'_> {
     async fn serve(&self, status: &Status, stop: &CancellationToken) -> Result<(), BrokerError> {
         let Self { session, store, settings, sends_mails } = *self;
         let halt = stop.child_token();
-        let recording = async {
-            let _halt = halt.clone().drop_guard();
-            journal::run(session, store, settings, status, &halt).await
-        };
-        let tidying = janitor::run(session, store, settings, &halt);
-        let notifying = notify::run(session, store, sends_mails, &halt);
+        let recording = with_the_others(&halt, journal::run(session, store, settings, status, &halt));
+        let tidying = with_the_others(&halt, janitor::run(session, store, settings, &halt));
+        let notifying = with_the_others(&halt, notify::run(session, store, sends_mails, &halt));
         let (recorded, (), notified) = tokio::join!(recording, tidying, notifying);
         recorded.and(notified)
+    }
+}
+
+/// Runs a part of the work. When it ends, for whatever reason, all parts are told to end, so that none is
+/// missing without being noticed: the next session begins with all of them.
+async fn with_the_others<Ended>(halt: &CancellationToken, part: impl Future<Output = Ended>) -> Ended {
+    let _halt = halt.clone().drop_guard();
+    part.await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{task::JoinSet, time::timeout};
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn a_part_that_fails_ends_the_others() {
+        let halt = CancellationToken::new();
+        let failing = with_the_others(&halt, async { Err::<(), _>("no notification was published") });
+        let recording = with_the_others(&halt, halt.cancelled());
+        let ended = timeout(SOON, async { tokio::join!(failing, recording) }).await;
+        let (failed, ()) = ended.expect("the others end, too");
+        assert_eq!(failed, Err("no notification was published"));
+    }
+
+    #[tokio::test]
+    async fn a_part_that_panics_ends_the_role() {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async {
+            let halt = CancellationToken::new();
+            let tidying = with_the_others(&halt, async { panic!("a bug in the janitor") });
+            let recording = with_the_others(&halt, halt.cancelled());
+            let ((), ()) = tokio::join!(tidying, recording);
+        });
+        let ended = timeout(SOON, tasks.join_next()).await.expect("it ends").expect("there is a task");
+        assert!(ended.expect_err("the panic is seen").is_panic());
     }
 }
