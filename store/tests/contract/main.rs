@@ -74,6 +74,7 @@ contract! {
         a_mail_is_given_to_one_and_stays_until_it_is_sent,
         a_replay_is_claimed_by_one_and_a_canceled_one_stays_so,
         a_request_of_one_key_runs_once,
+        what_is_promised_is_noted_and_is_its_makers_at_first,
     }
     watching {
         whoever_watches_learns_of_all_webhooks_and_of_every_change,

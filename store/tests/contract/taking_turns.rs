@@ -9,7 +9,7 @@ use posthorn_store::{Begun, NewReplay, Progress};
 use uuid::Uuid;
 
 use crate::{
-    fixtures::{actor, exhausted, now, record, sealed, webhook},
+    fixtures::{actor, decoded, event, exhausted, now, record, sealed, webhook},
     installation::{Installation, eventually},
 };
 
@@ -112,4 +112,22 @@ pub(crate) async fn a_request_of_one_key_runs_once(installation: &Installation) 
     store.access.answer_once(token, "k", &sealed("answer")).await.expect("it answers");
     let again = store.access.begin_once(token, "k", b"content").await.expect("it answers");
     assert!(matches!(again, Begun::Answered(answer) if answer == sealed("answer")));
+}
+
+pub(crate) async fn what_is_promised_is_noted_and_is_its_makers_at_first(installation: &Installation) {
+    let store = &installation.store;
+    let (webhook, message) = (webhook(store).await, event("e1", "todo.created", "{}"));
+    let event_ref = decoded(&message).event_ref();
+    let by = actor("delivery.redeliver");
+
+    let promised = store.background.add_redelivery(webhook, event_ref, message.clone(), now(), &by).await;
+
+    let promised = promised.expect("it is promised");
+    assert_eq!(promised.message, message);
+    let log =
+        store.access.audit_log(None, Some(&format!("{event_ref}/{webhook}")), 10).await.expect("it answers");
+    assert_eq!(log.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["delivery.redeliver"]);
+    let others = installation.another().background.claim_outgoing(10).await.expect("it answers");
+    assert!(others.is_empty(), "who has made it sends it: {others:?}");
+    store.background.remove_outgoing(promised.id).await.expect("it answers");
 }
