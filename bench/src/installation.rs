@@ -11,7 +11,6 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use posthorn_broker::Names;
 use posthorn_domain::{
     id::WebhookId,
     keyring::{self, KeyRing},
@@ -39,6 +38,9 @@ use crate::{
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(600);
+/// Exchanges that have a queue of their name, besides those of the schedule.
+const PAIRS: [&str; 6] =
+    ["orphans", "journal", "batches", "suspects.events", "suspects.deliveries", "quarantine"];
 const SCHEDULE: &str = "5s,5m,30m,2h,8h";
 
 /// Posthorn on the servers, in a database of its own.
@@ -188,11 +190,16 @@ impl Installation {
     }
 
     pub(crate) fn entrance(&self) -> Entrance {
-        Entrance { exchange: Names::new(&self.name).events(), routing_key: event::TYPE.to_owned() }
+        Entrance { exchange: self.named("events"), routing_key: event::TYPE.to_owned() }
+    }
+
+    /// The full name of an exchange or a queue of ARCHITECTURE.md's table.
+    fn named(&self, name: &str) -> String {
+        format!("{}.{name}", self.name)
     }
 
     fn webhook_queues(&self) -> Vec<String> {
-        self.webhooks.iter().map(|id| Names::new(&self.name).webhook(*id)).collect()
+        self.webhooks.iter().map(|id| self.named(&format!("webhook.{id}"))).collect()
     }
 
     /// How many deliveries the routers have sent in delivery batches.
@@ -235,20 +242,16 @@ impl Installation {
     }
 
     pub(crate) async fn remove(self) -> anyhow::Result<()> {
-        let names = Names::new(&self.name);
         let connection = connect(&self.servers.amqp_url, "bench clean-up").await?;
         let channel = connection.create_channel().await?;
-        let delays =
-            SCHEDULE.parse::<RetryPolicy>().map_err(|error| anyhow::anyhow!("{error}"))?.queue_delays();
-        let mut exchanges =
-            vec![names.events(), names.deliveries(), names.orphans(), names.journal(), names.batches()];
-        exchanges.extend(delays.iter().map(|delay| names.retry(*delay)));
-        for exchange in exchanges {
-            channel.exchange_delete(exchange.into(), Default::default()).await?;
+        let schedule: RetryPolicy = SCHEDULE.parse().map_err(|error| anyhow::anyhow!("{error}"))?;
+        let retries = schedule.queue_delays().into_iter().map(|delay| format!("retry.{}", delay.as_millis()));
+        let pairs: Vec<_> = PAIRS.iter().map(|name| (*name).to_owned()).chain(retries).collect();
+        for exchange in pairs.iter().map(String::as_str).chain(["events", "deliveries"]) {
+            channel.exchange_delete(self.named(exchange).into(), Default::default()).await?;
         }
         let mut queues = self.webhook_queues();
-        queues.extend([names.router(), names.orphans(), names.journal(), names.batches()]);
-        queues.extend(delays.iter().map(|delay| names.retry(*delay)));
+        queues.extend(pairs.iter().map(String::as_str).chain(["router"]).map(|queue| self.named(queue)));
         delete_queues(&channel, queues).await?;
         execute(&self.servers.database_url, &format!("DROP DATABASE {} WITH (FORCE)", self.name)).await
     }

@@ -1,8 +1,13 @@
 //! How much waits in the queues that all webhooks share.
 
-use lapin::{Channel, options::QueueDeclareOptions, types::FieldTable};
+use lapin::Channel;
 
-use crate::{broker::Config, error::BrokerError, session::Session};
+use crate::{
+    error::BrokerError,
+    queue::Queue,
+    session::Session,
+    topology::{Topology, waiting},
+};
 
 /// Messages that wait, without those that somebody holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,33 +34,33 @@ impl Session {
     /// Looks at the queues.
     ///
     /// # Errors
-    /// If the broker refuses or is gone.
+    /// If the broker refuses or is gone, or one of them is missing.
     pub async fn backlog(&self) -> Result<Backlog, BrokerError> {
-        let config = &self.config;
-        self.on_declaring_channel(|channel| async move { look(&channel, config).await }).await
+        let topology = &self.topology;
+        self.on_declaring_channel(async |channel| look(&channel, topology).await).await
     }
 }
 
-async fn look(channel: &Channel, config: &Config) -> Result<Backlog, BrokerError> {
-    let names = &config.names;
+async fn look(channel: &Channel, topology: &Topology) -> Result<Backlog, BrokerError> {
+    let names = &topology.names;
     let mut retries = 0;
-    for delay in &config.retry_delays {
-        retries += waiting(channel, names.retry(*delay)).await?;
+    for delay in &topology.retry_delays {
+        retries += length(channel, names.retry(*delay)).await?;
     }
+    let of = async |queue: Queue| length(channel, queue.name(names)).await;
     Ok(Backlog {
-        events: waiting(channel, names.router()).await?,
-        batches: waiting(channel, names.batches()).await?,
+        events: of(Queue::Events).await?,
+        batches: of(Queue::Batches).await?,
         retries,
-        orphans: waiting(channel, names.orphans()).await?,
-        journal: waiting(channel, names.journal()).await?,
-        suspect_events: waiting(channel, names.suspect_events()).await?,
-        suspect_deliveries: waiting(channel, names.suspect_deliveries()).await?,
-        quarantine: waiting(channel, names.quarantine()).await?,
+        orphans: of(Queue::Orphans).await?,
+        journal: of(Queue::Journal).await?,
+        suspect_events: of(Queue::SuspectEvents).await?,
+        suspect_deliveries: of(Queue::SuspectDeliveries).await?,
+        quarantine: length(channel, names.quarantine()).await?,
     })
 }
 
-async fn waiting(channel: &Channel, queue: String) -> Result<u32, BrokerError> {
-    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-    let looked = channel.queue_declare(queue.into(), options, FieldTable::default()).await;
-    looked.map(|queue| queue.message_count()).map_err(BrokerError::amqp("look at a queue"))
+async fn length(channel: &Channel, queue: String) -> Result<u32, BrokerError> {
+    let missing = || BrokerError::Missing { queue: queue.clone() };
+    waiting(channel, queue.clone()).await?.ok_or_else(missing)
 }

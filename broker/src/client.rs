@@ -12,17 +12,15 @@ use posthorn_domain::{
     id::{EventRef, WebhookId},
 };
 use posthorn_publisher::{PublishError, v1};
-use tokio::{
-    sync::{Mutex, OnceCell, watch},
-    time::timeout,
-};
+use posthorn_timing::within;
+use tokio::sync::{Mutex, OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::{Broker, Role},
+    broker::Broker,
+    config::Role,
     error::BrokerError,
-    message::DeliveryHeaders,
-    names::Names,
+    message::{DeliveryHeaders, DeliveryMessage, Outgoing},
     publish::Publisher,
     session::Session,
     viewer::Viewer,
@@ -34,7 +32,7 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(20);
 /// A client of RabbitMQ.
 pub struct Client {
     url: String,
-    names: Names,
+    prefix: String,
     events: OnceCell<posthorn_publisher::Publisher>,
     viewer: Mutex<Option<Viewer>>,
     open: watch::Sender<Option<Open>>,
@@ -47,10 +45,11 @@ struct Open {
 }
 
 impl Client {
-    /// A client of the broker at `url`; connects to nothing yet.
-    pub fn new(url: String, names: Names) -> Self {
+    /// A client of the broker at `url`, for the installation whose names begin with `prefix`; connects to
+    /// nothing yet.
+    pub fn new(url: String, prefix: String) -> Self {
         let (events, viewer) = (OnceCell::new(), Mutex::new(None));
-        Self { url, names, events, viewer, open: watch::Sender::new(None) }
+        Self { url, prefix, events, viewer, open: watch::Sender::new(None) }
     }
 
     /// Keeps a session for deliveries open until `stop`.
@@ -90,7 +89,7 @@ impl Client {
     /// # Errors
     /// If it is not confirmed in time; the broker may have it all the same.
     pub async fn publish(&self, event: &v1::Event) -> Result<(), PublishError> {
-        let connect = || posthorn_publisher::Publisher::connect(&self.url, self.names.prefix());
+        let connect = || posthorn_publisher::Publisher::connect(&self.url, &self.prefix);
         self.events.get_or_try_init(connect).await?.publish(event).await
     }
 
@@ -109,10 +108,9 @@ impl Client {
         let open = self.open.borrow().clone();
         let Open { publisher, .. } = open.ok_or(BrokerError::SessionEnded)?;
         let headers = DeliveryHeaders { received_at: Some(received_at), ..DeliveryHeaders::default() };
-        let delivery = self.names.delivery(webhook, event, message, &headers);
-        let publishing = async { publisher.publish(delivery).await?.wait().await };
-        let confirmed = timeout(CONFIRM_TIMEOUT, publishing).await;
-        confirmed.unwrap_or(Err(BrokerError::NoAnswer { task: "publish a delivery" }))
+        let delivery = DeliveryMessage { webhook_id: webhook, event, message, headers };
+        let sending = publisher.send(Outgoing::Delivery(delivery));
+        within(CONFIRM_TIMEOUT, sending, || BrokerError::NoAnswer { task: "publish a delivery" }).await
     }
 
     /// How many deliveries wait in each webhook's queue; `None` where it cannot be told.
@@ -136,7 +134,7 @@ impl Client {
             *kept = Some(viewer);
             return Ok(waiting);
         }
-        let viewer = Viewer::connect(&self.url, self.names.clone()).await?;
+        let viewer = Viewer::connect(&self.url, &self.prefix).await?;
         let waiting = viewer.waiting(ids).await?;
         *kept = Some(viewer);
         Ok(waiting)

@@ -1,6 +1,6 @@
 //! Why the broker did not do what it was asked.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use lapin::{
     ErrorKind,
@@ -38,7 +38,7 @@ pub enum BrokerError {
         /// What was being done.
         task: &'static str,
         /// What it said.
-        source: lapin::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// Something of that name exists already and is not what it must be.
     #[error(
@@ -51,6 +51,12 @@ pub enum BrokerError {
         /// The broker's own words, which name the argument.
         broker_says: String,
     },
+    /// A queue that should be there is not.
+    #[error("the queue `{queue}` is missing")]
+    Missing {
+        /// Its name.
+        queue: String,
+    },
     /// The session is over; its reason has been logged.
     #[error("the session with RabbitMQ has ended")]
     SessionEnded,
@@ -61,12 +67,12 @@ impl BrokerError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::BadUrl | Self::Differs { .. } => false,
-            Self::NoAnswer { .. } | Self::Amqp { .. } | Self::SessionEnded => true,
+            Self::NoAnswer { .. } | Self::Amqp { .. } | Self::Missing { .. } | Self::SessionEnded => true,
         }
     }
 
     pub(crate) fn amqp(task: &'static str) -> impl FnOnce(lapin::Error) -> Self {
-        move |source| Self::Amqp { task, source }
+        move |error| Self::Amqp { task, source: Box::new(error) }
     }
 }
 

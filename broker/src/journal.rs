@@ -8,7 +8,6 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use metrics::Unit;
 use posthorn_domain::journal::{Entry, encode};
-use posthorn_publisher::confirm::Publication;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
@@ -16,6 +15,7 @@ use tokio::{
 
 use crate::{
     error::BrokerError,
+    message::Outgoing,
     publish::{Confirm, Publisher},
     session::Session,
 };
@@ -55,7 +55,7 @@ impl Session {
         );
         let publisher = self.publisher().await?;
         let (requests, queue) = mpsc::channel(MOST_WAITING);
-        self.tasks.spawn(own(self.clone(), publisher, queue));
+        self.spawn("the journal's writer", own(self.clone(), publisher, queue));
         Ok(Journal { requests })
     }
 }
@@ -106,7 +106,7 @@ async fn own(session: Arc<Session>, publisher: Publisher, mut requests: mpsc::Re
         }
         if gathered.len() >= ENOUGH || !is_open || due <= Instant::now() {
             for batch in batches(std::mem::take(&mut gathered)) {
-                let Ok(confirm) = publisher.publish(publication(&session, &batch)).await else { return };
+                let Ok(confirm) = publisher.publish(message(&batch)).await else { return };
                 in_flight.push(tell(batch, confirm));
             }
         }
@@ -120,10 +120,10 @@ async fn tell(batch: Vec<Request>, confirm: Confirm) {
     }
 }
 
-fn publication(session: &Session, batch: &[Request]) -> Publication {
+fn message(batch: &[Request]) -> Outgoing {
     let entries = || batch.iter().flat_map(|request| &request.entries);
     metrics::histogram!("posthorn_journal_batch_entries").record(entries().count() as f64);
-    session.names().journal_batch(encode(entries()))
+    Outgoing::Journal(encode(entries()))
 }
 
 fn batches(requests: Vec<Request>) -> impl Iterator<Item = Vec<Request>> {

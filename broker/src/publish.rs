@@ -15,6 +15,8 @@ use tokio::{
 
 use crate::{
     error::{BrokerError, answered},
+    message::Outgoing,
+    names::Names,
     session::Session,
 };
 
@@ -45,6 +47,7 @@ struct Confirmed {
 pub struct Publisher {
     requests: mpsc::Sender<Request>,
     bytes: Arc<Semaphore>,
+    names: Arc<Names>,
 }
 
 /// Resolves when the broker has the message safely.
@@ -59,8 +62,9 @@ impl Session {
     pub async fn publisher(self: &Arc<Self>) -> Result<Publisher, BrokerError> {
         let channel = self.confirm_channel().await?;
         let (requests, queue) = mpsc::channel(MOST_IN_FLIGHT);
-        self.tasks.spawn(own(self.clone(), channel, queue));
-        Ok(Publisher { requests, bytes: Arc::new(Semaphore::new(MOST_BYTES_IN_FLIGHT)) })
+        self.spawn("a publisher", own(self.clone(), channel, queue));
+        let bytes = Arc::new(Semaphore::new(MOST_BYTES_IN_FLIGHT));
+        Ok(Publisher { requests, bytes, names: Arc::new(self.topology.names.clone()) })
     }
 
     /// Waits until the broker has confirmed a batch and a journal batch, both empty: nothing is in the way
@@ -70,9 +74,8 @@ impl Session {
     /// If the session ended before.
     pub async fn prove_way(self: &Arc<Self>) -> Result<(), BrokerError> {
         let publisher = self.publisher().await?;
-        let names = self.names();
-        for empty in [names.batch(Bytes::new()), names.journal_batch(Bytes::new())] {
-            publisher.publish(empty).await?.wait().await?;
+        for empty in [Outgoing::Batch(Bytes::new()), Outgoing::Journal(Bytes::new())] {
+            publisher.send(empty).await?;
         }
         Ok(())
     }
@@ -83,11 +86,20 @@ impl Session {
 }
 
 impl Publisher {
+    /// Sends a message and waits for its confirm.
+    ///
+    /// # Errors
+    /// If the session ended before: the message may or may not have arrived.
+    pub async fn send(&self, outgoing: Outgoing) -> Result<(), BrokerError> {
+        self.publish(outgoing).await?.wait().await
+    }
+
     /// Hands a message over, in order. Waits while 2000, or 32 MiB, are unconfirmed.
     ///
     /// # Errors
     /// If the session has ended.
-    pub async fn publish(&self, publication: Publication) -> Result<Confirm, BrokerError> {
+    pub async fn publish(&self, outgoing: Outgoing) -> Result<Confirm, BrokerError> {
+        let publication = outgoing.publication(&self.names);
         let bytes = publication.body.len().min(MOST_BYTES_IN_FLIGHT) as u32;
         let room = self.bytes.clone().acquire_many_owned(bytes);
         let room = tokio::select! {

@@ -11,7 +11,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use humantime::parse_duration;
 use ipnet::IpNet;
-use posthorn_broker::{Broker, Config, Names, QueueType};
+use posthorn_broker::{Broker, Config, QueueType};
 use posthorn_domain::{address::AddressPolicy, keyring::KeyRing, retry::RetryPolicy};
 use posthorn_matching::pattern::MOST_STEPS;
 
@@ -102,7 +102,7 @@ impl BrokerSettings {
     pub(crate) fn broker(&self, topology: &TopologySettings) -> anyhow::Result<Broker> {
         let config = Config {
             url: self.url()?,
-            names: Names::new(&self.prefix),
+            prefix: self.prefix.clone(),
             queue_type: topology.queue_type,
             retry_delays: topology.retry_schedule.queue_delays(),
         };

@@ -6,7 +6,9 @@ use std::{
     time::Instant,
 };
 
-use posthorn_broker::{BrokerError, ConsumerChannel, DeliveryHeaders, Message, Receipt, Received, Session};
+use posthorn_broker::{
+    BrokerError, ConsumerPool, DeliveryHeaders, Message, Queue, Receipt, Received, Session,
+};
 use posthorn_domain::{
     delivery_batch::{self, BatchedEvent, MOST_DELIVERIES},
     error_chain::error_chain,
@@ -31,12 +33,12 @@ const MOST_RETURNS: u32 = 3;
 /// whose attempts take long.
 pub(crate) async fn run(
     session: &Arc<Session>,
-    channel: &Arc<ConsumerChannel>,
+    pool: &ConsumerPool,
     pipeline: &Arc<Pipeline>,
     held: u16,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
-    let mut source = channel.consume(&session.names().batches(), held).await?;
+    let mut source = pool.consume(Queue::Batches, held).await?;
     let holds = Arc::new(Semaphore::new(usize::from(held).max(MOST_DELIVERIES)));
     let taking = async {
         while let Some(received) = source.next().await {

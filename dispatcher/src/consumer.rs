@@ -6,9 +6,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use posthorn_broker::{BrokerError, Received, Session, Source};
+use posthorn_broker::{BrokerError, ConsumerPool, Queue, Received, Source};
 
-use crate::{channels::Channels, recipient::Recipient};
+use crate::recipient::Recipient;
 
 /// A running consumer. Small, and without a task of its own: there are as many as webhooks, nearly all of
 /// them idle.
@@ -36,26 +36,13 @@ pub(crate) enum Signal {
 pub(crate) struct Waiting(Option<Consumer>);
 
 impl Consumer {
-    /// Starts to consume, after declaring the queue if it is not known to be there.
+    /// Starts to consume.
     ///
     /// # Errors
     /// If the broker refuses or is gone.
-    pub(crate) async fn open(
-        session: &Session,
-        channels: &Channels,
-        recipient: Arc<Recipient>,
-        is_declared: bool,
-    ) -> Result<Self, BrokerError> {
-        let id = recipient.id();
-        if !is_declared {
-            session.declare_webhook(id).await?;
-        }
-        if recipient.stop.is_cancelled() {
-            return Err(BrokerError::SessionEnded);
-        }
+    pub(crate) async fn open(pool: &ConsumerPool, recipient: Arc<Recipient>) -> Result<Self, BrokerError> {
         let prefetch = recipient.prefetch();
-        let channel = channels.of(id).await?;
-        let source = channel.consume(&session.names().webhook(id), prefetch).await?;
+        let source = pool.consume(Queue::Webhook(recipient.id()), prefetch).await?;
         Ok(Self { recipient, source, prefetch })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use posthorn_broker::{BrokerError, Session};
+use posthorn_broker::{BrokerError, ConsumerPool, Session};
 use posthorn_domain::error_chain::error_chain;
 use posthorn_timing::Backoff;
 use tokio::{
@@ -11,17 +11,17 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{channels::Channels, consumer::Consumer, recipient::Recipient};
+use crate::{consumer::Consumer, recipient::Recipient};
 
 /// Not shorter: a queue that is declared again right after its deletion may keep consumers that the broker
-/// delivers nothing to (seen with RabbitMQ 3.10; `BEFORE_DECLARING` in the router).
+/// delivers nothing to (seen with RabbitMQ 3.10).
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Opens the consumers of one session.
 pub(crate) struct ConsumerSupervisor {
     pub(crate) session: Arc<Session>,
-    pub(crate) channels: Channels,
+    pub(crate) pool: ConsumerPool,
     /// Where open consumers go.
     pub(crate) opened: Sender<Consumer>,
     pub(crate) tasks: TaskTracker,
@@ -29,8 +29,8 @@ pub(crate) struct ConsumerSupervisor {
 
 impl ConsumerSupervisor {
     /// Opens a webhook's consumer. If that fails, another task tries again.
-    pub(crate) async fn open(self: Arc<Self>, recipient: Arc<Recipient>, is_declared: bool) {
-        if let Err(error) = self.try_open(&recipient, is_declared).await {
+    pub(crate) async fn open(self: Arc<Self>, recipient: Arc<Recipient>) {
+        if let Err(error) = self.try_open(&recipient).await {
             let mut backoff = backoff();
             let pause = pause_after(&error, &mut backoff);
             self.open_later(recipient, pause, backoff);
@@ -50,7 +50,7 @@ impl ConsumerSupervisor {
         self.tasks.spawn(async move {
             let recipient = consumer.recipient.clone();
             consumer.close().await;
-            supervisor.open(recipient, true).await;
+            supervisor.open(recipient).await;
         });
     }
 
@@ -64,7 +64,7 @@ impl ConsumerSupervisor {
                     () = sleep(pause) => {}
                 }
                 // In a box: when the connection is lost, every consumer waits here at once.
-                match Box::pin(supervisor.try_open(&recipient, false)).await {
+                match Box::pin(supervisor.try_open(&recipient)).await {
                     Ok(()) => return,
                     Err(error) => pause = pause_after(&error, &mut backoff),
                 }
@@ -73,12 +73,12 @@ impl ConsumerSupervisor {
     }
 
     /// Opens a consumer, unless it is to stop.
-    async fn try_open(&self, recipient: &Arc<Recipient>, is_declared: bool) -> Result<(), BrokerError> {
+    async fn try_open(&self, recipient: &Arc<Recipient>) -> Result<(), BrokerError> {
         let is_wanted = || self.session.is_open() && !recipient.stop.is_cancelled();
         if !is_wanted() {
             return Ok(());
         }
-        match Consumer::open(&self.session, &self.channels, recipient.clone(), is_declared).await {
+        match Consumer::open(&self.pool, recipient.clone()).await {
             Ok(consumer) => {
                 if let Err(SendError(consumer)) = self.opened.send(consumer).await {
                     consumer.close().await;

@@ -2,7 +2,6 @@
 //! takes what comes in all of them.
 
 use std::{
-    collections::HashSet,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -12,7 +11,7 @@ use futures_util::{
     stream::{self, FuturesUnordered},
 };
 use posthorn_attempt::Target;
-use posthorn_broker::{BrokerError, Declare, Session};
+use posthorn_broker::{BrokerError, Session};
 use posthorn_domain::{id::WebhookId, status::Status};
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -21,7 +20,6 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    channels::Channels,
     consumer::{Consumer, Signal, Waiting},
     consumer_supervisor::ConsumerSupervisor,
     delivery::Pipeline,
@@ -65,11 +63,10 @@ impl Left {
 
 impl Consumers {
     pub(crate) fn new(session: Arc<Session>, pipeline: Arc<Pipeline>, channels: usize) -> Self {
-        let channels = Channels::new(session.clone(), channels);
+        let pool = session.consumer_pool(channels);
         let (sender, opened) = mpsc::channel(AT_ONCE);
         let tasks = TaskTracker::new();
-        let supervisor =
-            Arc::new(ConsumerSupervisor { session, channels, opened: sender, tasks: tasks.clone() });
+        let supervisor = Arc::new(ConsumerSupervisor { session, pool, opened: sender, tasks: tasks.clone() });
         let stop = CancellationToken::new();
         tasks.spawn(take(supervisor.clone(), pipeline.clone(), opened, stop.clone()));
         Self { pipeline, supervisor, stop }
@@ -90,13 +87,10 @@ impl Consumers {
         let openings = Arc::new(Semaphore::new(AT_ONCE));
         for chunk in known.chunks(CHUNK) {
             let ids: Vec<_> = chunk.iter().map(|recipient| recipient.id()).collect();
-            let refused = self.supervisor.session.declare_webhooks(&ids, Declare::Queue).await?;
-            // The consumer of one that is refused tries again, and tells why if it fails.
-            let refused: HashSet<_> = refused.into_iter().map(|(id, _)| id).collect();
+            self.supervisor.pool.prepare(&ids).await?;
             for recipient in chunk {
                 let permit = openings.clone().acquire_owned().await.expect("the semaphore is never closed");
-                let opening =
-                    self.supervisor.clone().open(recipient.clone(), !refused.contains(&recipient.id()));
+                let opening = self.supervisor.clone().open(recipient.clone());
                 let starting = Starting(left.clone());
                 self.supervisor.tasks.spawn(async move {
                     opening.await;
@@ -112,7 +106,7 @@ impl Consumers {
         match self.pipeline.recipients.get(target.id) {
             Some(recipient) => recipient.update(target),
             None => {
-                self.supervisor.tasks.spawn(self.supervisor.clone().open(self.recipient(target), false));
+                self.supervisor.tasks.spawn(self.supervisor.clone().open(self.recipient(target)));
             }
         }
     }
@@ -140,7 +134,8 @@ impl Consumers {
 
     /// Sends the acknowledgements of all that is done.
     pub(crate) async fn flush(&self) {
-        self.supervisor.channels.flush().await;
+        // What is not acknowledged on a dead channel comes back, to whoever is there then.
+        let _ = self.supervisor.pool.flush().await;
     }
 }
 

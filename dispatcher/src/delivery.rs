@@ -10,7 +10,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use posthorn_attempt::{Answer, Request, Target};
 use posthorn_broker::{
-    BrokerError, DeliveryHeaders, Journal, Message, Publisher, Receipt, Received, Session,
+    BrokerError, DeliveryHeaders, DeliveryMessage, Journal, Message, Outgoing, Publisher, Receipt, Received,
+    Session,
 };
 use posthorn_domain::{
     breaker::Told,
@@ -45,7 +46,6 @@ const MOST_RETURNS_ALONE: u32 = 3;
 
 /// What deliveries need of one session.
 pub(crate) struct Pipeline {
-    session: Arc<Session>,
     publisher: Publisher,
     journal: Journal,
     dispatcher: Arc<Dispatcher>,
@@ -102,7 +102,6 @@ impl Pipeline {
         dispatcher: &Arc<Dispatcher>,
     ) -> Result<Arc<Self>, BrokerError> {
         Ok(Arc::new(Self {
-            session: session.clone(),
             publisher: session.publisher().await?,
             journal: session.journal().await?,
             dispatcher: dispatcher.clone(),
@@ -137,9 +136,9 @@ impl Pipeline {
 
     /// Moves a message to where it is attempted alone. An error means that the session has ended.
     async fn suspect(&self, id: WebhookId, event: EventRef, message: Message, receipt: Receipt) {
-        let suspect = self.session.names().suspect_delivery(id, event, message.body, &message.headers);
-        let publishing = async { self.publisher.publish(suspect).await?.wait().await };
-        if publishing.await.is_ok() {
+        let Message { body, headers, .. } = message;
+        let suspect = DeliveryMessage { webhook_id: id, event, message: body, headers };
+        if self.publisher.send(Outgoing::Suspect(suspect)).await.is_ok() {
             receipt.finish();
         }
     }
@@ -250,13 +249,15 @@ impl Pipeline {
         prepared: &PreparedEvent,
         headers: &DeliveryHeaders,
     ) -> Result<(), BrokerError> {
-        let names = self.session.names();
-        let message = prepared.message.clone();
+        let headers = headers.clone();
         let again = match headers.is_canary {
-            false => names.delayed(delay, id, prepared.event, message, headers),
-            true => names.delayed_batch(delay, canary(id, message, headers), headers),
+            false => Outgoing::Retry { delay, delivery: prepared.to(id, headers) },
+            true => {
+                let batch = canary(id, prepared.message.clone(), &headers);
+                Outgoing::DelayedBatch { delay, batch, headers }
+            }
         };
-        self.publisher.publish(again).await?.wait().await
+        self.publisher.send(again).await
     }
 
     /// Puts off a delivery that was held for too long: it comes back with the same attempt number.
@@ -276,11 +277,9 @@ impl Pipeline {
         if let Held::Message(receipt) = held {
             return receipt.give_back().await;
         }
-        let names = self.session.names();
-        let publication = names.delivery(id, prepared.event, prepared.message.clone(), &headers);
-        let publishing = async { self.publisher.publish(publication).await?.wait().await };
+        let queued = Outgoing::Delivery(prepared.to(id, headers));
         // An error means that the session has ended, and the whole batch comes back.
-        if publishing.await.is_ok() {
+        if self.publisher.send(queued).await.is_ok() {
             metrics::queued();
             self.dispatcher.done(held, None);
         }

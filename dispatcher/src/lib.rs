@@ -5,7 +5,6 @@
 
 mod admission;
 mod batches;
-mod channels;
 mod circuit_breaker;
 mod consumer;
 mod consumer_supervisor;
@@ -158,17 +157,17 @@ async fn serve(
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let pipeline = Pipeline::open(session, dispatcher).await?;
-    let channel = session.consumer_channel().await?;
+    let pool = session.consumer_pool(1);
     let consumers = Consumers::new(session.clone(), pipeline.clone(), spread.channels);
     let known = consumers.know(targets.all().cloned());
     let halt = stop.child_token();
     let batches = async {
         let _halt = halt.clone().drop_guard();
-        batches::run(session, &channel, &pipeline, spread.held, &halt).await
+        batches::run(session, &pool, &pipeline, spread.held, &halt).await
     };
     let suspects = async {
         let _halt = halt.clone().drop_guard();
-        suspects::run(session, &channel, &pipeline, &halt).await
+        suspects::run(session, &pool, &pipeline, &halt).await
     };
     let following = async {
         let _halt = halt.clone().drop_guard();
@@ -191,7 +190,7 @@ async fn serve(
         tokio::select! {
             () = dispatcher.deliveries.wait() => {
                 // A dead channel's deliveries come back, to whoever is there then.
-                let _ = tokio::join!(consumers.flush(), channel.flush());
+                let _ = tokio::join!(consumers.flush(), pool.flush());
             }
             () = session.ended() => {}
         }

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use posthorn_broker::{DeliveryHeaders, DeliveryMessage};
 use posthorn_domain::{
     event::{ContentDigest, Event, Rejection},
-    id::{EventId, EventRef},
+    id::{EventId, EventRef, WebhookId},
 };
 
 /// An event, with the body that all its webhooks receive.
@@ -28,5 +29,10 @@ impl PreparedEvent {
         let (body, digest, event_ref) = (event.body(received_at).into(), event.digest(), event.event_ref());
         let Event { id: event_id, event_type, company_id, .. } = event;
         Ok(Self { event: event_ref, digest, event_id, event_type, company_id, message, body })
+    }
+
+    /// The message that brings it to a webhook.
+    pub(crate) fn to(&self, webhook_id: WebhookId, headers: DeliveryHeaders) -> DeliveryMessage {
+        DeliveryMessage { webhook_id, event: self.event, message: self.message.clone(), headers }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use posthorn_broker::{BrokerError, ConsumerChannel, Received, Session};
+use posthorn_broker::{BrokerError, ConsumerPool, Queue, Received, Session};
 use posthorn_domain::event::{Field, Rejection};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ const CALM: Duration = Duration::from_secs(10);
 /// Takes suspects one at a time until the session ends or `halt`.
 pub(crate) async fn run(
     session: &Arc<Session>,
-    channel: &Arc<ConsumerChannel>,
+    pool: &ConsumerPool,
     pipeline: &Arc<Pipeline>,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
@@ -33,7 +33,7 @@ pub(crate) async fn run(
         () = session.ended() => return Ok(()),
         () = halt.cancelled() => return Ok(()),
     }
-    let mut source = channel.consume(&session.names().suspect_deliveries(), 1).await?;
+    let mut source = pool.consume(Queue::SuspectDeliveries, 1).await?;
     let taking = async {
         while let Some(received) = source.next().await {
             pipeline.take_suspect(received).await;

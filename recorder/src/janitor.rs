@@ -15,8 +15,6 @@ use crate::{Settings, metrics, retries::Lateness};
 const EVERY: Duration = Duration::from_secs(30);
 /// For so long a mail is tried again.
 const MAILS_ARE_TRIED: Duration = Duration::from_secs(24 * 3600);
-/// Between unbinding a queue and deleting it: what was being routed to it has arrived by then.
-const UNBOUND_FOR: Duration = Duration::from_secs(5);
 
 /// Tidies up until the session ends or `halt`.
 pub(crate) async fn run(session: &Arc<Session>, store: &Store, settings: Settings, halt: &CancellationToken) {
@@ -78,20 +76,11 @@ async fn maintain(janitor: &Janitor<'_>, settings: Settings, now: Timestamp) {
 
 /// Removes the queues of webhooks that were deleted longer than `grace` ago, and forgets these.
 async fn remove_queues(session: &Session, janitor: &Janitor<'_>, grace: Duration) -> Result<(), StoreError> {
-    let mut unbound = Vec::new();
-    for id in janitor.deleted_webhooks(grace).await? {
-        match session.unbind_webhook(id).await {
-            Ok(()) => unbound.push(id),
-            Err(error) => tracing::warn!(webhook.id = %id, "cannot unbind a queue: {}", error_chain(&error)),
-        }
-    }
-    if !unbound.is_empty() {
-        sleep(UNBOUND_FOR).await;
-    }
-    for id in unbound {
-        match session.delete_webhook(id).await {
+    let deleted = janitor.deleted_webhooks(grace).await?;
+    for (id, removed) in session.remove_webhooks(&deleted).await {
+        match removed {
             Ok(()) => janitor.forget_webhook(id).await?,
-            Err(error) => tracing::warn!(webhook.id = %id, "cannot delete a queue: {}", error_chain(&error)),
+            Err(error) => tracing::warn!(webhook.id = %id, "cannot remove a queue: {}", error_chain(&error)),
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use posthorn_broker::{BrokerError, Receipt, Received, Session, Source};
+use posthorn_broker::{BrokerError, Queue, Receipt, Received, Session, Source};
 use posthorn_domain::{
     error_chain::error_chain,
     event::{Field, Rejection},
@@ -55,8 +55,8 @@ pub(crate) async fn run(
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let Settings { prefetch, recording, .. } = settings;
-    let channel = session.consumer_channel().await?;
-    let mut source = channel.consume(&session.names().journal(), prefetch).await?;
+    let pool = session.consumer_pool(1);
+    let mut source = pool.consume(Queue::Journal, prefetch).await?;
     tracing::info!("recording");
     let writing = async {
         while let Some(Some(gathered)) = halt.run_until_cancelled(gather(&mut source, prefetch)).await {
@@ -73,7 +73,7 @@ pub(crate) async fn run(
     if session.is_open() {
         source.cancel().await;
     }
-    channel.flush().await
+    pool.flush().await
 }
 
 /// Waits for `halt`, and then for the transaction at hand, unless the database is away.

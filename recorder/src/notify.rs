@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use posthorn_broker::{BrokerError, Publisher, Session};
+use posthorn_broker::{BrokerError, Outgoing, Publisher, Session};
 use posthorn_domain::{
     error_chain::error_chain,
     notification::{Kind, Mail, Notification},
@@ -35,7 +35,7 @@ pub(crate) async fn run(
                 Ok(due) => {
                     backoff.reset();
                     if !due.is_empty() {
-                        tell(due, session, store, &publisher, sends_mails).await?;
+                        tell(due, store, &publisher, sends_mails).await?;
                     }
                 }
                 Err(error) => tracing::debug!("cannot look for notifications: {}", error_chain(&error)),
@@ -52,14 +52,13 @@ pub(crate) async fn run(
 
 async fn tell(
     due: Vec<DueNotification>,
-    session: &Session,
     store: &Store,
     publisher: &Publisher,
     sends_mails: bool,
 ) -> Result<(), BrokerError> {
     let mut confirms = Vec::new();
     for notification in due.iter().filter_map(|due| due.notification.as_ref()) {
-        confirms.push(publisher.publish(session.names().own_event(&notification.event())).await?);
+        confirms.push(publisher.publish(Outgoing::OwnEvent(notification.event())).await?);
     }
     for confirm in confirms {
         confirm.wait().await?;

@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use posthorn_broker::{BrokerError, Declare, Session};
+use posthorn_broker::{BrokerError, Session};
 use posthorn_domain::{error_chain::error_chain, id::WebhookId, status::Status};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -77,7 +77,7 @@ impl<'a> Declaring<'a> {
 
     /// Tells which are declared. The others don't hold them up; they are tried again after the pause.
     async fn declare_chunk(&self, chunk: &[WebhookId]) -> Result<Vec<WebhookId>, BrokerError> {
-        let refused = self.session.declare_webhooks(chunk, Declare::Bound).await?;
+        let refused = self.session.accept_deliveries(chunk).await?;
         for (id, error) in &refused {
             tracing::error!(webhook.id = %id, "cannot declare a webhook's queue: {}", error_chain(error));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use posthorn_broker::{
-    BrokerError, Confirm, Journal, Message, Publisher, Receipt, Received, Session, Source,
+    BrokerError, Confirm, Journal, Message, Outgoing, Publisher, Queue, Receipt, Received, Session, Source,
 };
 use posthorn_domain::{
     delivery_batch::{self, BatchedEvent},
@@ -44,7 +44,7 @@ struct Routing {
 /// Routes the events of a queue until the session ends or `halt`, at most `prefetch` at a time.
 pub(crate) async fn run(
     session: &Arc<Session>,
-    queue: &str,
+    queue: Queue,
     prefetch: u16,
     directory: &Directory,
     most: Most,
@@ -52,9 +52,9 @@ pub(crate) async fn run(
 ) -> Result<(), BrokerError> {
     let publisher = session.publisher().await?;
     let journal = session.journal().await?;
-    let channel = session.consumer_channel().await?;
-    let mut source = channel.consume(queue, prefetch).await?;
-    tracing::info!(queue, "routing events");
+    let pool = session.consumer_pool(1);
+    let mut source = pool.consume(queue, prefetch).await?;
+    tracing::info!("routing {queue}");
 
     let settling = TaskTracker::new();
     let taking = async {
@@ -64,7 +64,7 @@ pub(crate) async fn run(
             for received in together(first, &mut source) {
                 routing.take(received, directory, most);
             }
-            let confirms = send(std::mem::take(&mut routing.events), session, &publisher).await?;
+            let confirms = send(std::mem::take(&mut routing.events), &publisher).await?;
             settling.spawn(settle(confirms, routing, journal.clone(), settling.clone()));
         }
         Ok(())
@@ -76,7 +76,7 @@ pub(crate) async fn run(
     // Acknowledged before the rest is given back: behind that, the broker may forget it.
     settling.close();
     settling.wait().await;
-    channel.flush().await?;
+    pool.flush().await?;
     if session.is_open() {
         source.cancel().await;
     }
@@ -176,15 +176,11 @@ fn reject(rejection: Rejection, message: Message) -> Entry {
     message.rejected(rejection)
 }
 
-async fn send(
-    events: Vec<BatchedEvent>,
-    session: &Session,
-    publisher: &Publisher,
-) -> Result<Vec<Confirm>, BrokerError> {
+async fn send(events: Vec<BatchedEvent>, publisher: &Publisher) -> Result<Vec<Confirm>, BrokerError> {
     let mut confirms = Vec::new();
     for batch in delivery_batch::divide(events) {
         metrics::batch_sent(&batch);
-        confirms.push(publisher.publish(session.names().batch(delivery_batch::encode(batch))).await?);
+        confirms.push(publisher.publish(Outgoing::Batch(delivery_batch::encode(batch))).await?);
     }
     Ok(confirms)
 }

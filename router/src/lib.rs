@@ -14,7 +14,7 @@ mod suspects;
 
 use std::sync::Arc;
 
-use posthorn_broker::{Broker, BrokerError, Role, Session};
+use posthorn_broker::{Broker, BrokerError, Queue, Role, Session};
 use posthorn_domain::{error_chain::error_chain, status::Status, webhook::updates::Update};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -102,8 +102,8 @@ async fn serve(
     let events = async {
         match declaring.declared(&halt).await {
             true => {
-                let (queue, prefetch) = (session.names().router(), settings.prefetch());
-                events::run(session, &queue, prefetch, directory, settings.most(), &halt).await
+                let (queue, prefetch) = (Queue::Events, settings.prefetch());
+                events::run(session, queue, prefetch, directory, settings.most(), &halt).await
             }
             false => Ok(()),
         }

@@ -6,7 +6,9 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use posthorn_broker::{BrokerError, Journal, Message, Publisher, Received, Session};
+use posthorn_broker::{
+    BrokerError, DeliveryMessage, Journal, Message, Outgoing, Publisher, Queue, Received, Session,
+};
 use posthorn_domain::{
     error_chain::error_chain,
     event::{Event, Field, Rejection},
@@ -19,11 +21,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{directory::Directory, metrics};
 
 const PREFETCH: u16 = 100;
-/// Time for the broker to tell the consumers of a deleted queue. Where it is declared again sooner,
-/// brokers (seen with 3.10) move the consumers to the new queue without a word and then deliver
-/// nothing to them.
-const BEFORE_DECLARING: Duration = Duration::from_millis(500);
-
 const BEFORE_NEXT_TRY: Duration = Duration::from_secs(2);
 /// So long a delivery may wait for news of its webhook before others get its place.
 const COMPARE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,8 +33,8 @@ pub(crate) async fn run(
 ) -> Result<(), BrokerError> {
     let publisher = session.publisher().await?;
     let journal = session.journal().await?;
-    let channel = session.consumer_channel().await?;
-    let mut source = channel.consume(&session.names().orphans(), PREFETCH).await?;
+    let pool = session.consumer_pool(1);
+    let mut source = pool.consume(Queue::Orphans, PREFETCH).await?;
     let carers = TaskTracker::new();
     let taking = async {
         while let Some(Received { message, receipt }) = source.next().await {
@@ -66,7 +63,7 @@ pub(crate) async fn run(
     }
     carers.close();
     carers.wait().await;
-    channel.flush().await
+    pool.flush().await
 }
 
 async fn care(
@@ -86,10 +83,10 @@ async fn care(
         Err(rejection) => return journal.write(message.rejected(rejection)).await.map_err(chain),
     };
     if exists(&directory, id).await? {
-        sleep(BEFORE_DECLARING).await;
-        session.declare_webhook(id).await.map_err(chain)?;
-        let delivery = session.names().delivery(id, event.event_ref(), message.body, &message.headers);
-        publisher.publish(delivery).await.map_err(chain)?.wait().await.map_err(chain)?;
+        session.restore_webhook(id).await.map_err(chain)?;
+        let (event, Message { body, headers, .. }) = (event.event_ref(), message);
+        let delivery = DeliveryMessage { webhook_id: id, event, message: body, headers };
+        publisher.send(Outgoing::Delivery(delivery)).await.map_err(chain)?;
         metrics::orphan_adopted();
     } else {
         let event_ref = event.event_ref();

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use posthorn_broker::{Broker, BrokerError, Role, Session};
+use posthorn_broker::{Broker, BrokerError, Queue, Role, Session};
 use posthorn_domain::error_chain::error_chain;
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -66,10 +66,9 @@ async fn route(
         return Ok(());
     }
     let halt = stop.child_token();
-    let queue = session.names().suspect_events();
     let routing = async {
         let _halt = halt.clone().drop_guard();
-        events::run(session, &queue, 1, directory, most, &halt).await
+        events::run(session, Queue::SuspectEvents, 1, directory, most, &halt).await
     };
     let (routed, ()) = tokio::join!(routing, halt_when_empty(session, &halt));
     routed

@@ -103,3 +103,17 @@ fn every_finished_delivery_is_acknowledged_exactly_once() {
     assert_eq!(answered, finished);
     assert!(acks.waiting.is_empty() && acks.finished.is_empty());
 }
+
+#[test]
+fn those_that_are_due_together_may_go_out_in_any_order() {
+    // The broker closes a channel that acknowledges a tag twice: no single one may lie within the run.
+    let mut acks = Acks::new();
+    let now = Instant::now();
+    for tag in [1, 2, 3, 5, 7, 8] {
+        acks.finish(tag, ConsumerId(0), 100, now);
+    }
+    let due = acks.due(now, true);
+    let runs: Vec<_> = due.iter().filter(|ack| ack.multiple).map(|ack| ack.tag).collect();
+    let singles: Vec<_> = due.iter().filter(|ack| !ack.multiple).map(|ack| ack.tag).collect();
+    assert_eq!((runs, singles), (vec![3], vec![5, 7, 8]));
+}

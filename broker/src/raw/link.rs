@@ -12,7 +12,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{
-    RawError,
+    error::RawError,
     wire::{Reader, Writer},
 };
 

@@ -1,6 +1,6 @@
 //! Fields of AMQP 0-9-1 methods.
 
-use super::RawError;
+use super::error::RawError;
 
 /// Writes the arguments of a method.
 #[derive(Debug, Default)]

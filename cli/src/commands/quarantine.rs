@@ -3,7 +3,7 @@
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use posthorn_broker::{Names, Raw, RawMessage};
+use posthorn_broker::{Quarantine, Quarantined};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -62,12 +62,11 @@ impl QuarantineCommand {
 }
 
 impl Looking {
-    async fn open(&self) -> anyhow::Result<(Raw, Names)> {
-        let raw = Raw::connect(&self.broker.url()?).await?;
-        Ok((raw, Names::new(&self.broker.prefix)))
+    async fn open(&self) -> anyhow::Result<Quarantine> {
+        Ok(Quarantine::open(&self.broker.url()?, &self.broker.prefix).await?)
     }
 
-    fn print(&self, message: &RawMessage) {
+    fn print(&self, message: &Quarantined) {
         match self.json {
             true => println!("{}", whole(message)),
             false => people(message),
@@ -77,19 +76,19 @@ impl Looking {
 
 impl List {
     async fn run(self) -> anyhow::Result<()> {
-        let (mut raw, names) = self.looking.open().await?;
+        let mut quarantine = self.looking.open().await?;
         let mut listed = 0;
         while listed < self.limit {
-            let Some(message) = raw.get(&names.quarantine()).await? else { break };
+            let Some(message) = quarantine.next().await? else { break };
             listed += 1;
             match self.looking.json {
                 true => println!("{}", line(&message)),
                 false => println!(
                     "{}  {:>9} bytes  properties {:>7} bytes  {}",
                     id(&message),
-                    message.body.len(),
-                    message.properties.len(),
-                    message.routing_key.escape_ascii()
+                    message.body().len(),
+                    message.properties().len(),
+                    message.routing_key().escape_ascii()
                 ),
             }
         }
@@ -97,40 +96,38 @@ impl List {
             println!("Nothing is in quarantine.");
         }
         // What was looked at goes back.
-        Ok(raw.close().await?)
+        Ok(quarantine.close().await?)
     }
 }
 
 impl One {
     async fn show(self) -> anyhow::Result<()> {
-        let (mut raw, names) = self.looking.open().await?;
-        let message = self.find(&mut raw, &names).await?;
+        let mut quarantine = self.looking.open().await?;
+        let message = self.find(&mut quarantine).await?;
         self.looking.print(&message);
-        Ok(raw.close().await?)
+        Ok(quarantine.close().await?)
     }
 
     async fn drop_it(self) -> anyhow::Result<()> {
-        let (mut raw, names) = self.looking.open().await?;
-        let message = self.find(&mut raw, &names).await?;
-        raw.ack(message.tag).await?;
-        raw.close().await?;
+        let mut quarantine = self.looking.open().await?;
+        let message = self.find(&mut quarantine).await?;
+        quarantine.discard(&message).await?;
+        quarantine.close().await?;
         println!("dropped {}", self.id);
         Ok(())
     }
 
     async fn release(self) -> anyhow::Result<()> {
-        let (mut raw, names) = self.looking.open().await?;
-        let message = self.find(&mut raw, &names).await?;
-        let RawMessage { tag, routing_key, properties, body } = &message;
-        raw.publish(&names.suspect_events(), routing_key, properties, body).await?;
-        raw.ack(*tag).await?;
-        raw.close().await?;
+        let mut quarantine = self.looking.open().await?;
+        let message = self.find(&mut quarantine).await?;
+        quarantine.release(&message).await?;
+        quarantine.close().await?;
         println!("released {}: a router tries it within seconds, alone", self.id);
         Ok(())
     }
 
-    async fn find(&self, raw: &mut Raw, names: &Names) -> anyhow::Result<RawMessage> {
-        while let Some(message) = raw.get(&names.quarantine()).await.context("cannot read the quarantine")? {
+    async fn find(&self, quarantine: &mut Quarantine) -> anyhow::Result<Quarantined> {
+        while let Some(message) = quarantine.next().await.context("cannot read the quarantine")? {
             if id(&message) == self.id {
                 return Ok(message);
             }
@@ -140,35 +137,35 @@ impl One {
 }
 
 /// Of what the publisher wrote. The broker changes the properties each time that it hands the message out.
-fn id(message: &RawMessage) -> String {
+fn id(message: &Quarantined) -> String {
     let digest = Sha256::new()
-        .chain_update((message.routing_key.len() as u64).to_be_bytes())
-        .chain_update(&message.routing_key)
-        .chain_update(&message.body)
+        .chain_update((message.routing_key().len() as u64).to_be_bytes())
+        .chain_update(message.routing_key())
+        .chain_update(message.body())
         .finalize();
     hex(&digest[..6])
 }
 
-fn line(message: &RawMessage) -> serde_json::Value {
+fn line(message: &Quarantined) -> serde_json::Value {
     json!({
         "id": id(message),
-        "routing_key": message.routing_key.escape_ascii().to_string(),
-        "properties_bytes": message.properties.len(),
-        "body_bytes": message.body.len(),
+        "routing_key": message.routing_key().escape_ascii().to_string(),
+        "properties_bytes": message.properties().len(),
+        "body_bytes": message.body().len(),
     })
 }
 
-fn whole(message: &RawMessage) -> serde_json::Value {
+fn whole(message: &Quarantined) -> serde_json::Value {
     let mut whole = line(message);
-    whole["properties_hex"] = hex(&message.properties).into();
-    whole["body_hex"] = hex(&message.body).into();
+    whole["properties_hex"] = hex(message.properties()).into();
+    whole["body_hex"] = hex(message.body()).into();
     whole
 }
 
-fn people(message: &RawMessage) {
+fn people(message: &Quarantined) {
     println!("{:<14}{}", "id", id(message));
-    println!("{:<14}{}", "routing key", message.routing_key.escape_ascii());
-    for (name, bytes) in [("properties", &message.properties), ("body", &message.body)] {
+    println!("{:<14}{}", "routing key", message.routing_key().escape_ascii());
+    for (name, bytes) in [("properties", message.properties()), ("body", message.body())] {
         println!("{name:<14}{} bytes", bytes.len());
         bytes.chunks(16).take(MOST_BYTES / 16).for_each(|row| println!("  {}", dumped(row)));
         if bytes.len() > MOST_BYTES {

@@ -31,7 +31,7 @@ pub(super) fn start(settings: ApiRoleSettings, lifecycle: &mut Lifecycle) -> any
         format!("cannot serve the API on {address}: set POSTHORN_API_ADDR to a free address")
     })?;
     tracing::info!("serving the API on http://{}", listener.local_addr()?);
-    let client = Arc::new(Client::new(settings.broker.url()?, broker.names().clone()));
+    let client = Arc::new(Client::new(settings.broker.url()?, settings.broker.prefix.clone()));
     let parts = posthorn_api::Parts {
         listener,
         store: store.clone(),

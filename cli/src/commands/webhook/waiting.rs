@@ -1,6 +1,6 @@
 //! How many deliveries wait in webhooks' queues: asked of the broker, unknown if it doesn't answer.
 
-use posthorn_broker::{Names, Viewer};
+use posthorn_broker::Viewer;
 use posthorn_domain::id::WebhookId;
 
 use crate::settings::BrokerSettings;
@@ -17,7 +17,7 @@ pub(crate) async fn of(settings: &BrokerSettings, ids: &[WebhookId]) -> Vec<Opti
 }
 
 async fn ask(settings: &BrokerSettings, ids: &[WebhookId]) -> anyhow::Result<Vec<Option<u32>>> {
-    let viewer = Viewer::connect(&settings.url()?, Names::new(&settings.prefix)).await?;
+    let viewer = Viewer::connect(&settings.url()?, &settings.prefix).await?;
     // A webhook without a queue has had no delivery yet.
     Ok(viewer.waiting(ids).await?.into_iter().map(|waiting| Some(waiting.unwrap_or(0))).collect())
 }
