@@ -13,6 +13,7 @@ pub mod broker;
 pub mod cable;
 pub mod cleanup;
 pub mod command;
+pub mod contract;
 mod conversation;
 pub mod database;
 pub mod event;
