@@ -8,12 +8,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use posthorn_manage::{Error, Kind, Refused, refused};
 use uuid::Uuid;
 
-use crate::{
-    metrics::{self, Refused},
-    problem::{Kind, Problem},
-};
+use crate::metrics;
 
 /// A token may hold so large a part of all.
 const PART_OF_A_TOKEN: usize = 4;
@@ -66,22 +64,22 @@ impl Hold {
     ///
     /// # Errors
     /// If they are too many beside those that are held.
-    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Error> {
         let Bodies { most, most_of_a_token, .. } = *self.bodies;
         self.bodies.change(|held| {
             let own = held.tokens.entry(self.token).or_default();
             if *own + bytes > most_of_a_token {
-                metrics::refused(Refused::TokenBodies);
+                refused(Refused::TokenBodies);
                 let detail = format!(
                     "the bodies of this token's requests that are being worked on take {most_of_a_token} bytes: \
                      send fewer at a time"
                 );
-                return Err(Problem::new(Kind::TooManyRequests, detail).after(1));
+                return Err(Error::new(Kind::TooManyRequests, detail).after(1));
             }
             if held.all + bytes > most {
-                metrics::refused(Refused::Bodies);
+                refused(Refused::Bodies);
                 let detail = "the bodies of requests that are being worked on take too much memory: try again";
-                return Err(Problem::new(Kind::Unavailable, detail).after(1));
+                return Err(Error::new(Kind::Unavailable, detail).after(1));
             }
             *own += bytes;
             held.all += bytes;
@@ -117,9 +115,9 @@ mod tests {
         let mut holds: Vec<_> = (0..5).map(|id| bodies.hold(token(id))).collect();
         for hold in &mut holds[..4] {
             assert!(hold.grow(250).is_ok());
-            assert_eq!(hold.grow(1).map_err(|problem| problem.status()), Err(429));
+            assert_eq!(hold.grow(1).map_err(|error| error.kind), Err(Kind::TooManyRequests));
         }
-        assert_eq!(holds[4].grow(1).map_err(|problem| problem.status()), Err(503));
+        assert_eq!(holds[4].grow(1).map_err(|error| error.kind), Err(Kind::Unavailable));
         holds.remove(0);
         assert!(holds[3].grow(100).is_ok());
         drop(holds);

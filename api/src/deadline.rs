@@ -7,9 +7,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use posthorn_manage::Kind;
 use tokio::time::timeout;
 
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 
 /// Longer than the longest attempt of a test.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);

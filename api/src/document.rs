@@ -1,12 +1,13 @@
 //! The OpenAPI document: what the handlers say of themselves, and what holds for all of them.
 
+use posthorn_manage::Wrong;
 use serde_json::{Map, Value, json};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::problem::{Problem, Wrong};
+use crate::problem::Problem;
 
 #[derive(OpenApi)]
 #[openapi(

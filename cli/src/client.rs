@@ -8,8 +8,8 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
-use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::sleep;
 
 mod problem;
@@ -19,7 +19,7 @@ pub(crate) use problem::ApiError;
 /// Longer than the longest request takes: a test of a webhook, 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What the API allows for a page.
-const LONGEST_PAGE: usize = 250;
+pub(crate) const LONGEST_PAGE: usize = 250;
 /// How often a request is made that the API has put off since too many came.
 const MOST_TRIES: usize = 5;
 /// Longer than that is not waited before the next.
@@ -190,16 +190,20 @@ impl Answer {
     }
 }
 
-impl From<&Value> for Answer {
-    fn from(value: &Value) -> Self {
-        Self(format!("{value:#}"))
+impl Answer {
+    /// What was answered here, as the API would.
+    pub(crate) fn of(view: &impl Serialize) -> anyhow::Result<Self> {
+        Ok(Self(serde_json::to_string_pretty(view)?))
     }
 }
 
-impl FromIterator<Value> for Listed {
-    fn from_iter<T: IntoIterator<Item = Value>>(rows: T) -> Self {
-        let raw = |row: Value| serde_json::value::to_raw_value(&row).expect("JSON can be written");
-        Self { rows: rows.into_iter().map(raw).collect(), more: false }
+impl Listed {
+    /// Adds rows that were answered here.
+    pub(crate) fn extend(&mut self, rows: &[impl Serialize]) -> anyhow::Result<()> {
+        for row in rows {
+            self.rows.push(to_raw_value(row)?);
+        }
+        Ok(())
     }
 }
 

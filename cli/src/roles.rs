@@ -37,8 +37,9 @@ pub(crate) async fn run(admin: AdminSettings, roles: Vec<Role>) -> anyhow::Resul
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!("cannot raise the limit of open files: {error}");
     }
-    let metrics = telemetry::metrics(&roles)?;
-    let traces = telemetry::traces(admin.otlp_endpoint.as_deref(), &roles)?;
+    let role = name(&roles);
+    let metrics = telemetry::metrics(role)?;
+    let traces = telemetry::traces(admin.otlp_endpoint.as_deref(), role)?;
     let listener = admin::bind(admin.admin_addr).await?;
     let mut lifecycle = Lifecycle::until_signal()?;
     let mut checks = Vec::new();
@@ -62,9 +63,17 @@ pub(crate) async fn run(admin: AdminSettings, roles: Vec<Role>) -> anyhow::Resul
     finished
 }
 
+/// One word for what the process does.
+fn name(roles: &[Role]) -> &'static str {
+    match roles {
+        [role] => role.name(),
+        _ => "all",
+    }
+}
+
 impl Role {
     /// One word for it.
-    pub(crate) fn name(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Router(_) => "router",
             Self::Dispatcher(_) => "dispatcher",

@@ -8,10 +8,7 @@ use posthorn_trace::Exporter;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::{
-    roles::Role,
-    settings::{LogFormat, LogSettings},
-};
+use crate::settings::{LogFormat, LogSettings};
 
 /// Upper bounds in seconds.
 const SECONDS: [f64; 14] =
@@ -41,7 +38,7 @@ pub(crate) fn init(settings: &LogSettings) {
 }
 
 /// Starts counting.
-pub(crate) fn metrics(roles: &[Role]) -> anyhow::Result<PrometheusHandle> {
+pub(crate) fn metrics(role: &'static str) -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets(&COUNTS)?
@@ -49,25 +46,17 @@ pub(crate) fn metrics(roles: &[Role]) -> anyhow::Result<PrometheusHandle> {
         .context("cannot start metrics")?;
     let version = env!("CARGO_PKG_VERSION");
     metrics::describe_gauge!("posthorn_build_info", "Always 1; role and version are its labels");
-    metrics::gauge!("posthorn_build_info", "role" => role(roles), "version" => version).set(1.0);
+    metrics::gauge!("posthorn_build_info", "role" => role, "version" => version).set(1.0);
     Ok(handle)
 }
 
 /// Starts sending traces, if there is somewhere to send them, under the name of the role.
-pub(crate) fn traces(endpoint: Option<&str>, roles: &[Role]) -> anyhow::Result<Option<Exporter>> {
+pub(crate) fn traces(endpoint: Option<&str>, role: &str) -> anyhow::Result<Option<Exporter>> {
     let Some(endpoint) = endpoint else { return Ok(None) };
-    let service = format!("posthorn-{}", role(roles));
+    let service = format!("posthorn-{role}");
     let exporter = posthorn_trace::start(endpoint, &service, env!("CARGO_PKG_VERSION"))?;
     tracing::info!("sending traces to {endpoint}");
     Ok(Some(exporter))
-}
-
-/// One word for what the process does.
-fn role(roles: &[Role]) -> &'static str {
-    match roles {
-        [role] => role.name(),
-        _ => "all",
-    }
 }
 
 /// Folds samples into buckets until `stop`.

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 mod asking;
 pub(crate) mod audit;
 pub(crate) mod catalogue;
+mod database;
 pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod healthcheck;

@@ -1,19 +1,18 @@
 //! `posthorn token …`: tokens of the management API, over it or by the operator on the database.
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use posthorn_domain::{
-    token::{Scope, Token},
-    webhook::owner,
-};
-use posthorn_store::{Actor, NewToken, Store, TokenRecord};
-use serde_json::{Value, json};
-use uuid::Uuid;
+use posthorn_domain::token::Scope;
+use posthorn_manage::{Kind, Once, Shared, tokens};
+use serde_json::json;
 
 use crate::{
-    client::{Answer, Listed},
-    commands::show::{self, Column, column},
+    client::{Answer, LONGEST_PAGE},
+    commands::{
+        database::{self, Needed, operator},
+        show::{self, Column, column},
+    },
     settings::{AccessSettings, DatabaseSettings},
 };
 
@@ -87,8 +86,8 @@ impl TokenCommand {
 }
 
 impl Common {
-    fn store(&self) -> anyhow::Result<Store> {
-        Ok(Store::new(&self.database.url()?, 1)?)
+    fn manage(&self) -> anyhow::Result<Shared> {
+        database::manage(&self.database, Needed::default())
     }
 
     fn print(&self, answer: &Answer) -> anyhow::Result<()> {
@@ -106,7 +105,7 @@ impl Create {
         let expires_at = self.expires_in.map(|time| Timestamp::now().checked_add(time)).transpose()?;
         let answer = match self.common.access.client()? {
             Some(api) => api.post(&["v1", "tokens"], self.body(expires_at)).await?,
-            None => self.insert(expires_at).await?,
+            None => self.insert(&self.body(expires_at)).await?,
         };
         self.common.print(&answer)
     }
@@ -122,42 +121,24 @@ impl Create {
         body.to_string()
     }
 
-    async fn insert(&self, expires_at: Option<Timestamp>) -> anyhow::Result<Answer> {
-        owner::check_text(&self.name, owner::LONGEST_NAME)
-            .map_err(|problem| anyhow!("the name: {problem}"))?;
-        if self.name.trim().is_empty() {
-            bail!("the name is empty: say whose it is and what it is for");
-        }
-        if self.companies.is_some() && self.scopes.contains(&Scope::Admin) {
-            bail!("the scope admin is for tokens that see all companies");
-        }
-        let token = Token::new(rand::random());
-        let new = NewToken {
-            id: Uuid::now_v7(),
-            name: self.name.clone(),
-            hash: token.hash(),
-            scopes: self.scopes.clone(),
-            companies: self.companies.clone(),
-            expires_at,
-        };
-        let record = self.common.store()?.access.add_token(&new, &Actor::command("token.create")).await?;
-        let mut shown = shown(&record);
-        shown["token"] = token.reveal().into();
-        Ok(Answer::from(&shown))
+    async fn insert(&self, body: &str) -> anyhow::Result<Answer> {
+        let (manage, by) = (self.common.manage()?, operator()?);
+        let made = tokens::create(&manage, &by, Once::default(), database::input(body)?).await?;
+        Answer::of(&made.value)
     }
 }
 
 async fn list(common: &Common) -> anyhow::Result<()> {
     let listed = match common.access.client()? {
         Some(api) => api.list(&["v1", "tokens"], &[], MOST_LISTED.into()).await?,
-        None => common
-            .store()?
-            .access
-            .tokens(None, MOST_LISTED.into())
-            .await?
-            .iter()
-            .map(shown)
-            .collect::<Listed>(),
+        None => {
+            let (manage, by) = (common.manage()?, operator()?);
+            let page = async |cursor| {
+                let asked = tokens::List { limit: Some(LONGEST_PAGE), cursor };
+                tokens::list(&manage, &by, asked).await
+            };
+            database::all(page).await?
+        }
     };
     show::many(common.json, &listed, &COLUMNS, "There are no tokens.")
 }
@@ -176,23 +157,12 @@ impl Revoke {
     }
 
     async fn update(&self) -> anyhow::Result<Answer> {
-        let digits = self.id.strip_prefix("tok_").and_then(|digits| Uuid::try_parse(digits).ok());
-        let id = digits
-            .ok_or_else(|| anyhow!("`{}` is not a token's id, tok_…: see `posthorn token list`", self.id))?;
-        let revoked = self.common.store()?.access.revoke_token(id, &Actor::command("token.revoke")).await?;
-        let record = revoked.ok_or_else(|| anyhow!("there is no token {}", self.id))?;
-        Ok(Answer::from(&shown(&record)))
+        let manage = self.common.manage()?;
+        let revoked = tokens::revoke(&manage, &operator()?, &self.id).await;
+        let revoked = revoked.map_err(|error| match error.kind {
+            Kind::NotFound => anyhow!("there is no token {}: see `posthorn token list`", self.id),
+            _ => error.into(),
+        })?;
+        Answer::of(&revoked)
     }
-}
-
-fn shown(token: &TokenRecord) -> Value {
-    json!({
-        "id": format!("tok_{}", token.id.simple()),
-        "name": token.name,
-        "scopes": token.scopes,
-        "companies": token.companies,
-        "created_at": token.created_at,
-        "expires_at": token.expires_at,
-        "revoked_at": token.revoked_at,
-    })
 }

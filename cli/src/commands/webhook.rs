@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
-use posthorn_domain::id::WebhookId;
-use posthorn_store::{Actor, Store, StoreError, WebhookRecord};
+use posthorn_domain::{id::WebhookId, webhook::Condition};
+use posthorn_manage::{
+    Error, Expected, Kind, Manage, Once, Shared,
+    webhooks::{self, Webhook},
+};
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Answer, Client, Listed},
-    commands::show,
+    client::{Answer, Client, LONGEST_PAGE},
+    commands::{
+        database::{self, Needed, operator},
+        show,
+    },
     settings::{
         AccessSettings, AddressSettings, BrokerSettings, DatabaseSettings, FilterSettings, KeySettings,
     },
@@ -19,7 +25,6 @@ use crate::{
 mod add;
 mod described;
 mod record;
-mod waiting;
 
 use described::Described;
 
@@ -75,9 +80,9 @@ pub(crate) struct One {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Only those that are healthy, failing, paused or disabled; like all filters, only over the API
+    /// Only those that are healthy, failing, paused or disabled
     #[arg(long)]
-    state: Option<String>,
+    state: Option<Condition>,
     /// Only those whose URL holds this text
     #[arg(long, value_name = "TEXT")]
     url: Option<String>,
@@ -181,30 +186,41 @@ impl Verb {
         })
     }
 
-    async fn perform(self, store: &Store, id: WebhookId) -> Result<WebhookRecord, StoreError> {
-        match self {
-            Self::Show => store.webhooks.get(id).await,
-            Self::Enable => store.webhooks.enable(id, &Actor::command("webhook.enable")).await,
-            Self::Disable => store.webhooks.disable(id, &Actor::command("webhook.disable")).await,
-            Self::Pause => store.webhooks.pause(id, &Actor::command("webhook.pause")).await,
-            Self::Resume => store.webhooks.resume(id, &Actor::command("webhook.resume")).await,
-            Self::Remove => store.webhooks.delete(id, &Actor::command("webhook.delete")).await,
-        }
+    async fn perform(self, manage: &Manage, id: &str) -> Result<Webhook, Error> {
+        let (read, write) = (operator()?, operator()?);
+        let shown = match self {
+            Self::Show => webhooks::show(manage, &read, id).await?,
+            Self::Enable => webhooks::enable(manage, &write, id).await?,
+            Self::Disable => webhooks::disable(manage, &write, id).await?,
+            Self::Pause => webhooks::pause(manage, &write, id).await?,
+            Self::Resume => webhooks::resume(manage, &write, id).await?,
+            Self::Remove => {
+                let removed = webhooks::show(manage, &read, id).await?;
+                webhooks::delete(manage, &write, id, &Expected::AnyVersion).await?;
+                removed
+            }
+        };
+        Ok(shown.view)
     }
 }
 
 impl Common {
-    fn store(&self) -> anyhow::Result<Store> {
-        Ok(Store::new(&self.database.url()?, 1)?)
-    }
-
-    /// The webhook as the API tells it; the values of its headers only where the keys are set.
-    async fn error_chain(&self, store: &Store, webhook: &WebhookRecord) -> anyhow::Result<Value> {
-        record::whole(store, &self.broker, self.keys.ring().ok().as_ref(), webhook).await
+    /// The use cases on the database; the values of headers are told only where the keys are set.
+    fn manage(&self) -> anyhow::Result<Shared> {
+        let (broker, keys) = (Some(&self.broker), self.keys.ring().ok());
+        database::manage(&self.database, Needed { broker, keys, ..Needed::default() })
     }
 
     fn print(&self, answer: &Answer) -> anyhow::Result<()> {
         record::print(self.json, answer)
+    }
+}
+
+/// An error about this webhook, which it names.
+fn about(id: WebhookId, error: Error) -> anyhow::Error {
+    match error.kind {
+        Kind::NotFound => anyhow!("there is no webhook {id}"),
+        _ => error.into(),
     }
 }
 
@@ -213,9 +229,9 @@ impl One {
         let answer = match self.common.access.client()? {
             Some(api) => verb.ask(&api, &self.id.to_string()).await?,
             None => {
-                let store = self.common.store()?;
-                let webhook = verb.perform(&store, self.id).await?;
-                Answer::from(&self.common.error_chain(&store, &webhook).await?)
+                let manage = self.common.manage()?;
+                let done = verb.perform(&manage, &self.id.to_string()).await;
+                Answer::of(&done.map_err(|error| about(self.id, error))?)?
             }
         };
         self.common.print(&answer)
@@ -235,20 +251,22 @@ impl One {
 impl List {
     async fn run(self) -> anyhow::Result<()> {
         let Self { state, url, company, event_type, common } = self;
-        let query = [("state", state), ("url", url), ("company", company), ("event_type", event_type)];
         let listed = match common.access.client()? {
-            Some(api) => api.list(&["v1", "webhooks"], &query, usize::MAX).await?,
-            None if query.iter().any(|(_, value)| value.is_some()) => {
-                bail!("filters go only over the management API: name it with --api or POSTHORN_API")
+            Some(api) => {
+                let state = state.map(|state| state.to_string());
+                let query =
+                    [("state", state), ("url", url), ("company", company), ("event_type", event_type)];
+                api.list(&["v1", "webhooks"], &query, usize::MAX).await?
             }
             None => {
-                let webhooks = common.store()?.webhooks.all().await?;
-                let ids: Vec<_> = webhooks.iter().map(|webhook| webhook.described.id).collect();
-                let waiting = waiting::of(&common.broker, &ids).await;
-                let rows = webhooks.iter().zip(waiting);
-                let keys = common.keys.ring().ok();
-                rows.map(|(webhook, waiting)| record::shown(webhook, waiting, keys.as_ref()))
-                    .collect::<Listed>()
+                let (manage, by) = (common.manage()?, operator()?);
+                let page = async |cursor| {
+                    let (url, company, event_type) = (url.clone(), company.clone(), event_type.clone());
+                    let asked =
+                        webhooks::List { limit: Some(LONGEST_PAGE), cursor, state, url, company, event_type };
+                    webhooks::list(&manage, &by, asked).await
+                };
+                database::all(page).await?
             }
         };
         record::print_all(common.json, &listed)
@@ -258,18 +276,15 @@ impl List {
 impl Rotate {
     async fn run(self) -> anyhow::Result<()> {
         let Self { one: One { id, common }, overlap } = self;
+        let body = json!({ "overlap_seconds": overlap.as_secs() }).to_string();
+        let text = id.to_string();
         if let Some(api) = common.access.client()? {
-            let body = json!({ "overlap_seconds": overlap.as_secs() }).to_string();
-            return common
-                .print(&api.post(&["v1", "webhooks", &id.to_string(), "rotate-secret"], body).await?);
+            return common.print(&api.post(&["v1", "webhooks", &text, "rotate-secret"], body).await?);
         }
-        let (secret, sealed) = common.keys.ring()?.fresh_secret(id, rand::random(), rand::random());
-        let store = common.store()?;
-        let actor = Actor::command("webhook.rotate_secret");
-        let webhook = store.webhooks.rotate_secret(id, &sealed, overlap, &actor).await?;
-        let mut shown = common.error_chain(&store, &webhook).await?;
-        shown["secret"] = secret.reveal().into();
-        common.print(&Answer::from(&shown))
+        common.keys.ring()?;
+        let (manage, by, input) = (common.manage()?, operator()?, database::input(&body)?);
+        let rotated = webhooks::rotate_secret(&manage, &by, &text, Once::default(), input).await;
+        common.print(&Answer::of(&rotated.map_err(|error| about(id, error))?.value.view)?)
     }
 }
 

@@ -125,7 +125,7 @@ impl Publish {
             })?;
             done.count(batch, answer.read::<Results>()?.data);
         }
-        self.asking.print_as(&Answer::from(&serde_json::to_value(&done)?), |_| {
+        self.asking.print_as(&Answer::of(&done)?, |_| {
             println!("published {} of {} events, each confirmed by RabbitMQ", done.published, done.events);
         })?;
         match done.events - done.published {

@@ -16,10 +16,10 @@ type Fields<'a> = BTreeMap<&'a str, Box<RawValue>>;
 pub(crate) struct Described {
     /// What people call it
     #[arg(long)]
-    pub(super) name: Option<String>,
+    name: Option<String>,
     /// What people say about it
     #[arg(long, value_name = "TEXT")]
-    pub(super) description: Option<String>,
+    description: Option<String>,
     /// The event types it wants, such as todo.created,comment.* [default: all]
     #[arg(long, value_delimiter = ',', value_name = "TYPES", conflicts_with = "rules")]
     event_types: Option<Vec<String>>,
@@ -49,20 +49,20 @@ pub(crate) struct Described {
     metadata: Vec<(String, String)>,
     /// The e-mail address that is told when it fails
     #[arg(long, value_name = "ADDRESS")]
-    pub(super) contact: Option<String>,
+    contact: Option<String>,
     /// Whether attempts may speak HTTP/2, if the receiver offers it in the TLS handshake [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(super) http2: Option<bool>,
+    http2: Option<bool>,
     /// How many attempts each dispatcher makes at a time, 1 to 1000 [default: 16]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(super) max_in_flight: Option<u16>,
+    max_in_flight: Option<u16>,
     /// What disables it, a delivery whose last retry fails: always (exhausted), or only if nothing was
     /// accepted meanwhile (failing) [default: exhausted]
     #[arg(long, value_name = "POLICY")]
-    pub(super) disable_policy: Option<DisablePolicy>,
+    disable_policy: Option<DisablePolicy>,
     /// The deadline of an attempt, 1s to 30s [default: 15s]
     #[arg(long, value_name = "TIME", value_parser = read_timeout)]
-    pub(super) timeout: Option<Duration>,
+    timeout: Option<Duration>,
 }
 
 fn read_timeout(text: &str) -> Result<Duration, String> {
@@ -83,28 +83,13 @@ impl Described {
     /// The body of a request that makes it.
     pub(super) fn body(&self, url: &str) -> anyhow::Result<String> {
         let mut fields = self.fields(Some(url), &[])?;
-        fields.insert("rules", self.rules_or_all()?);
+        fields.entry("rules").or_insert_with(|| raw(&[Fields::new()]));
         Ok(raw(&fields).get().to_owned())
     }
 
     /// The body of a request that changes it.
     pub(super) fn patch(&self, url: Option<&str>, unset: &[String]) -> anyhow::Result<String> {
         Ok(raw(&self.fields(url, unset)?).get().to_owned())
-    }
-
-    /// Its rules as JSON; one that wants all events unless something else is said.
-    pub(super) fn rules_or_all(&self) -> anyhow::Result<Box<RawValue>> {
-        Ok(self.rules()?.unwrap_or_else(|| raw(&[Fields::new()])))
-    }
-
-    /// Its own headers.
-    pub(super) fn headers(&self) -> BTreeMap<String, String> {
-        self.headers.iter().cloned().collect()
-    }
-
-    /// What is to be remembered of it.
-    pub(super) fn metadata(&self) -> BTreeMap<String, String> {
-        self.metadata.iter().cloned().collect()
     }
 
     /// What was given, and null for what is unset.
