@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-pub use crate::pattern::document::BodyReader;
+pub use crate::pattern::extract::BodyReader;
+use crate::pattern::{part::Part, paths::Paths};
 
 /// An event that rules can be asked about.
 pub trait Event {
@@ -64,6 +65,13 @@ impl Event for JsonEvent<'_> {
     fn read_body<'e>(&'e self, reader: &mut BodyReader<'_, 'e>) {
         reader.object(&self.body);
     }
+}
+
+/// The fields of an event's body that patterns use.
+pub(crate) fn body<'e>(event: &'e dyn Event, paths: &Paths) -> Part<'e> {
+    let mut reader = BodyReader::new(paths);
+    event.read_body(&mut reader);
+    reader.body()
 }
 
 #[cfg(test)]

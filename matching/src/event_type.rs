@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The longest event type in bytes: it is an AMQP routing key, a short string.
 pub const LONGEST: usize = 255;
 
-/// What the types of Posthorn's own events begin with: they tell what happens to webhooks.
+/// The beginning of the types of Posthorn's own events, the notifications about webhooks.
 pub const RESERVED: &str = "webhook.";
 
 /// Whether events of this type are Posthorn's own. Nobody else publishes them, and only rules that name

@@ -9,31 +9,21 @@ use crate::{
     rule::Rule,
 };
 
+mod clause;
 mod pattern;
 
-/// What becomes of one rule and one event.
+pub use clause::Clause;
+
+/// How one rule and one event compare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// Whether the rule matches.
     pub matched: bool,
-    /// All clauses of the rule but those of its pattern: every one must match.
+    /// The clauses of the rule's lists: all must match.
     pub clauses: Vec<Clause>,
-    /// The alternatives of its pattern, more than one if it has `$or`: of one of them every clause must
-    /// match. Empty without a pattern.
+    /// The alternatives of its pattern, more than one if it has `$or`: all clauses of at least one must match.
+    /// Empty without a pattern.
     pub alternatives: Vec<Vec<Clause>>,
-}
-
-/// One thing that a rule asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clause {
-    /// What it is about: a list of the rule, or the path of a field in the body.
-    pub of: String,
-    /// What the rule wants, in words.
-    pub wanted: String,
-    /// What the event has, in words.
-    pub seen: String,
-    /// Whether they fit.
-    pub matched: bool,
 }
 
 impl Explanation {
@@ -83,26 +73,26 @@ fn reserved(event_type: &str) -> Clause {
     Clause {
         of: "event_types".to_owned(),
         wanted: format!("any that does not begin with \"{RESERVED}\": those must be named"),
-        seen: told(event_type),
+        seen: quoted(event_type),
         matched: false,
     }
 }
 
 fn wanted(of: &str, list: &[impl ToString], seen: &str, is_listed: bool) -> Clause {
-    Clause { of: of.to_owned(), wanted: joined(list, " or "), seen: told(seen), matched: is_listed }
+    Clause { of: of.to_owned(), wanted: joined(list, " or "), seen: quoted(seen), matched: is_listed }
 }
 
 fn unwanted(of: &str, list: &[impl ToString], seen: &str, is_listed: bool) -> Clause {
     let wanted = format!("not {}", joined(list, " and not "));
-    Clause { of: of.to_owned(), wanted, seen: told(seen), matched: !is_listed }
+    Clause { of: of.to_owned(), wanted, seen: quoted(seen), matched: !is_listed }
 }
 
 fn joined(list: &[impl ToString], word: &str) -> String {
-    let told: Vec<_> = list.iter().map(|item| format!("{:?}", item.to_string())).collect();
-    told.join(word)
+    let quoted: Vec<_> = list.iter().map(|item| format!("{:?}", item.to_string())).collect();
+    quoted.join(word)
 }
 
-fn told(seen: &str) -> String {
+fn quoted(seen: &str) -> String {
     if seen.is_empty() { "none".to_owned() } else { format!("{seen:?}") }
 }
 

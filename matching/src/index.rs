@@ -1,21 +1,22 @@
-//! The index that finds the webhooks that want an event; its cost follows the matches, not the rules.
+//! Finds the subscribers that want an event among the rules of many; the cost follows the number of
+//! matches, not of rules.
 //!
-//! Each rule is filed under what it names: its projects, else its companies, else "all"; and there
-//! under its event types (`shelves`). Where many rules lie in one such place, those with a pattern
-//! are filed under a condition that they need (`conditions`). What is filed is a *wish*: the webhook,
-//! and what its rule asks beyond the place (`wish`); equal ones of that are there once (`rests`). The
-//! wishes found in the places of an event are then asked by the plain evaluator, so that the index
-//! decides only what is looked at. The event's data is read only when something found there needs it,
-//! and only the fields in use.
+//! Each rule becomes an *entry*: its subscriber, and the *predicate* that an event found under the rule's
+//! keys must still satisfy (`entry`, `predicate`). Keys are the scope of the rule (its projects, else its
+//! companies, else all) and its event types; a *bucket* holds the entries of one scope and event type
+//! pattern (`buckets`). In a large bucket, entries with a pattern are found by a condition on the event's
+//! data that the pattern requires (`conditions`). The plain evaluator then decides about each entry that
+//! was found, so that the index only narrows what is evaluated. The data is read only if an entry found
+//! needs it, and only the fields that patterns use.
 //!
-//! What one event costs is bounded: an event with long lists or texts, and one that much is asked about, is
-//! counted at every step (`pattern::steps`). Any other is compared with its candidates uncounted.
+//! The cost of one event is bounded: steps are counted for an event with long lists or texts, or with many
+//! candidates (`pattern::steps`); other events are small enough to be evaluated without counting.
 //!
-//! With many rules the time goes into fetching from memory what no other event has met lately. So what
-//! an event must meet is little and lies together.
+//! With many rules, most of the time goes into fetching memory that is in no cache. So what is read for an
+//! event is small and contiguous.
 //!
-//! There are two copies of what is read (`copies`): one answers while the other is changed. The rules
-//! themselves are there once.
+//! The buckets exist twice (`left_right`), so that readers never wait for a change. Rules and predicates
+//! exist once.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -24,88 +25,91 @@ use uuid::Uuid;
 use crate::{event::Event, pattern::TooCostly, rule::Rule};
 
 mod anchors;
+mod bucket;
+mod buckets;
+mod by_field;
 mod by_length;
+mod by_subscriber;
 mod conditions;
-mod copies;
-mod filed;
+mod entry;
+mod indexed_rule;
+mod left_right;
 mod lookup;
 mod networks;
 mod posting;
+mod predicate;
+mod predicates;
 mod ranges;
-mod rests;
-mod shelf;
-mod shelves;
+mod scope_buckets;
 mod type_numbers;
-mod types;
-mod wish;
+mod type_patterns;
 
-use copies::Copies;
-use filed::Filed;
+use buckets::Buckets;
+use by_subscriber::BySubscriber;
+use indexed_rule::IndexedRule;
+use left_right::LeftRight;
 pub use lookup::Body;
 use lookup::Lookup;
-use rests::Rests;
-use shelves::Shelves;
+use predicates::Predicates;
 use type_numbers::TypeNumbers;
 
-/// Rules of many webhooks, by what they name. Reading waits for nobody.
+/// The rules of many subscribers. Readers wait for nobody.
 #[derive(Debug, Default)]
 pub struct Index {
-    copies: Copies<Shelves>,
-    ledger: Mutex<Ledger>,
+    buckets: LeftRight<Buckets>,
+    writer: Mutex<Writer>,
 }
 
 /// What only changes need.
 #[derive(Debug, Default)]
-struct Ledger {
-    filed: filed::ByWebhook,
+struct Writer {
+    rules: BySubscriber,
     types: TypeNumbers,
-    rests: Rests,
+    predicates: Predicates,
 }
 
-/// A change of one rule. All rules of a webhook are removed before the first new one is put, since equal
-/// wishes of one webhook lie in a place once.
-enum Step {
-    Remove(Arc<Filed>),
-    Put(Arc<Filed>),
+/// A change of one rule. All rules of a subscriber are removed before its first new rule is inserted, since
+/// a bucket holds equal entries of one subscriber once.
+enum Change {
+    Remove(Arc<IndexedRule>),
+    Insert(Arc<IndexedRule>),
 }
 
 impl Index {
-    /// Files a webhook's rules in place of those it had. An event that is asked about next is
-    /// answered by the new ones.
-    pub fn put(&self, id: Uuid, rules: &[Rule]) {
-        self.apply([(id, rules)]);
+    /// Replaces the rules of a subscriber. The next event is matched with the new ones.
+    pub fn put(&self, subscriber: Uuid, rules: &[Rule]) {
+        self.apply([(subscriber, rules)]);
     }
 
-    /// Takes a webhook's rules away.
-    pub fn remove(&self, id: Uuid) {
-        self.apply([(id, &[][..])]);
+    /// Removes the rules of a subscriber.
+    pub fn remove(&self, subscriber: Uuid) {
+        self.apply([(subscriber, &[][..])]);
     }
 
-    /// Files the rules of many webhooks, each in place of those it had; none takes them away. Seen
-    /// all at once.
-    pub fn apply<'r>(&self, changes: impl IntoIterator<Item = (Uuid, &'r [Rule])>) {
-        let mut ledger = self.ledger();
-        let Ledger { filed, types, rests } = &mut *ledger;
-        let mut steps = Vec::new();
-        for (id, rules) in changes {
-            steps.extend(filed.take(id).into_iter().map(Step::Remove));
-            let rules = rules.iter().map(|rule| Filed::new(id, rule, types, rests));
-            steps.extend(rules.map(|rule| Step::Put(filed.put(rule))));
+    /// Replaces the rules of many subscribers; an empty list removes them. Readers see all changes at once.
+    pub fn apply<'r>(&self, replacements: impl IntoIterator<Item = (Uuid, &'r [Rule])>) {
+        let mut writer = self.writer();
+        let Writer { rules, types, predicates } = &mut *writer;
+        let mut changes = Vec::new();
+        for (subscriber, new) in replacements {
+            changes.extend(rules.take(subscriber).into_iter().map(Change::Remove));
+            let new = new.iter().map(|rule| IndexedRule::new(subscriber, rule, types, predicates));
+            changes.extend(new.map(|rule| Change::Insert(rules.insert(rule))));
         }
-        self.copies.change(|shelves| {
-            types.added().for_each(|(number, pattern)| shelves.add_type(number, pattern));
-            steps.iter().for_each(|step| step.take(shelves));
+        self.buckets.change(|buckets| {
+            types.added().for_each(|(number, pattern)| buckets.add_type(number, pattern));
+            changes.iter().for_each(|change| change.apply(buckets));
         });
-        types.settle();
-        let old: Vec<_> = steps.into_iter().filter_map(Step::removed).collect();
-        let unused = types.release(&old);
+        types.clear_added();
+        let removed: Vec<_> = changes.into_iter().filter_map(Change::removed).collect();
+        let unused = types.release(removed.iter().flat_map(|rule| rule.types.used()));
         if !unused.is_empty() {
-            self.copies.change(|shelves| unused.iter().for_each(|number| shelves.remove_type(*number)));
+            self.buckets.change(|buckets| unused.iter().for_each(|number| buckets.remove_type(*number)));
         }
-        rests.release(old.into_iter().filter_map(|rule| rule.wish.rest.clone()).collect());
+        predicates.release(removed.into_iter().filter_map(|rule| rule.entry.predicate.clone()).collect());
     }
 
-    /// The webhooks that want the event, each once, in the order of their ids.
+    /// The subscribers that want the event, each once, in the order of their ids.
     ///
     /// # Errors
     /// If finding them would take more than `most_steps`.
@@ -113,36 +117,36 @@ impl Index {
         self.wanting_body(&Body::new(event), most_steps)
     }
 
-    /// As [`Index::wanting`]. What was read of the body stays with it, so it may be asked about again
-    /// only while nothing is filed or taken away.
+    /// As [`Index::wanting`] for an event whose body is kept once it was read. The fields that were read
+    /// are those in use then, so a body is good only until the next change of the index.
     ///
     /// # Errors
     /// As [`Index::wanting`].
     #[doc(hidden)]
     pub fn wanting_body(&self, body: &Body<'_>, most_steps: u64) -> Result<Vec<Uuid>, TooCostly> {
-        let mut found = self.copies.read(|shelves| Lookup::new(shelves, body, most_steps).found())?;
+        let mut found = self.buckets.read(|buckets| Lookup::new(buckets, body, most_steps).found())?;
         found.sort_unstable();
         found.dedup();
         Ok(found)
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().expect("a change has panicked: the index cannot be trusted")
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().expect("a change has panicked: the index cannot be trusted")
     }
 }
 
-impl Step {
-    fn take(&self, shelves: &mut Shelves) {
+impl Change {
+    fn apply(&self, buckets: &mut Buckets) {
         match self {
-            Self::Remove(rule) => shelves.remove(rule),
-            Self::Put(rule) => shelves.put(rule),
+            Self::Remove(rule) => buckets.remove(rule),
+            Self::Insert(rule) => buckets.insert(rule),
         }
     }
 
-    fn removed(self) -> Option<Arc<Filed>> {
+    fn removed(self) -> Option<Arc<IndexedRule>> {
         match self {
             Self::Remove(rule) => Some(rule),
-            Self::Put(_) => None,
+            Self::Insert(_) => None,
         }
     }
 }

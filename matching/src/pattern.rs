@@ -1,8 +1,8 @@
 //! Patterns on an event's data: the Amazon EventBridge event pattern language.
 //!
-//! A pattern is read once, when a rule is saved: everything wrong with it is told then, and matching
-//! cannot fail, but for what it costs (`steps`). It looks at the JSON body that a webhook would receive. docs/filters.md is the guide;
-//! where the published language leaves something open we do as its open-source engine does
+//! A pattern is read once, when a rule is saved, and all problems in it are reported then. Matching can fail
+//! only by its cost (`steps`). Patterns are compared with an event's JSON body. docs/filters.md is the guide;
+//! where the published language leaves something open, the behaviour is that of its open-source engine
 //! (aws/event-ruler).
 
 use std::{str::FromStr, sync::Arc};
@@ -14,22 +14,24 @@ pub use crate::problem::Problem as PatternProblem;
 pub use limits::Limits;
 pub use steps::{MOST_STEPS, Steps, TooCostly};
 
-use crate::event::Event;
-
 pub(crate) mod decimal;
-pub(crate) mod document;
 pub(crate) mod evaluate;
+pub(crate) mod extract;
 pub(crate) mod fold;
 mod limits;
+mod object;
+pub(crate) mod part;
+pub(crate) mod paths;
 mod read;
-mod scan;
+pub(crate) mod scalar;
+pub(crate) mod scan;
 pub(crate) mod steps;
 pub(crate) mod tree;
 pub(crate) mod wildcard;
 pub(crate) mod words;
 
-use document::{Part, Paths};
-pub(crate) use scan::unescaped;
+use part::Part;
+use paths::Paths;
 use tree::Tree;
 
 /// What an event's body must look like.
@@ -40,13 +42,13 @@ pub struct Pattern {
     pub(crate) tree: Arc<Tree>,
 }
 
-/// Why it cannot be told whether a text matches.
+/// Why a text cannot be compared with a pattern.
 #[derive(Debug, thiserror::Error)]
 pub enum Unmatchable {
-    /// The text is not JSON, or not of the kind that is asked for.
+    /// The text is not JSON, or not an object with the expected fields.
     #[error("it is not an event's body")]
     NotJson(#[from] serde_json::Error),
-    /// It would take too long.
+    /// It would take too many steps.
     #[error(transparent)]
     TooCostly(#[from] TooCostly),
 }
@@ -87,12 +89,8 @@ impl Pattern {
         Ok(self.matches_part(&Part::read(event, &self.paths()), &Steps::default())?)
     }
 
-    /// Whether it matches the body that webhooks receive of an event.
-    pub(crate) fn matches_event(&self, event: &dyn Event, steps: &Steps) -> Result<bool, TooCostly> {
-        self.matches_part(&Part::of_event(event, &self.paths()), steps)
-    }
-
-    fn matches_part(&self, event: &Part<'_>, steps: &Steps) -> Result<bool, TooCostly> {
+    /// Whether it matches an event of which the fields under [`Pattern::paths`] were read.
+    pub(crate) fn matches_part(&self, event: &Part<'_>, steps: &Steps) -> Result<bool, TooCostly> {
         self.tree.matches(event, steps).map_err(|_| steps.too_costly(event))
     }
 
@@ -106,7 +104,7 @@ impl Pattern {
         &self.text
     }
 
-    fn paths(&self) -> Paths {
+    pub(crate) fn paths(&self) -> Paths {
         let mut paths = Paths::default();
         paths.add(&self.tree);
         paths
@@ -121,7 +119,7 @@ impl FromStr for Pattern {
     }
 }
 
-/// Patterns are the same if they say the same.
+/// Patterns are equal if their trees are, however they were written.
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         self.tree == other.tree

@@ -1,11 +1,11 @@
-//! What is wrong with a rule or a pattern, told so that whoever wrote it can mend it.
+//! Problems in JSON that a person wrote: the place, what is wrong there, and how to correct it.
 
 use serde::Serialize;
 
 /// The most characters of an offending value that a problem repeats.
 const LONGEST_VALUE: usize = 80;
 
-/// What is wrong with one place in a list of rules, or in a pattern.
+/// A problem at one place of a JSON text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{}{message}; found {value}", before(.pointer))]
 pub struct Problem {
@@ -13,9 +13,9 @@ pub struct Problem {
     pub pointer: String,
     /// A stable name of the kind of problem.
     pub code: &'static str,
-    /// What stands there, as JSON, cut short if it is long.
+    /// The value there, as JSON, cut short if it is long.
     pub value: String,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to correct it.
     pub message: String,
 }
 
@@ -27,7 +27,7 @@ pub struct Problems(
 );
 
 impl Problems {
-    /// Notes that `value`, a JSON text, is wrong.
+    /// Adds a problem with `value`, a JSON text.
     pub fn add(&mut self, pointer: &str, code: &'static str, value: &str, message: impl Into<String>) {
         let value = shortened(value);
         self.0.push(Problem { pointer: pointer.to_owned(), code, value, message: message.into() });

@@ -1,51 +1,21 @@
-//! Rules: which events a webhook wants.
+//! Rules: which events a subscriber wants.
 //!
-//! A rule is event types × companies × projects × an optional pattern on the data; a webhook wants an
-//! event if any of its rules matches. A missing list means all, also future ones; an empty list is
-//! refused, since "none" and "all" are too easily taken for each other.
+//! A rule is event types × companies × projects × an optional pattern on the body; a subscriber wants an event
+//! if any of its rules matches. A missing list means all, also future ones; an empty list is refused, since
+//! it could be meant as "none" or as "all".
 
 use serde::Serialize;
 
 use crate::{
-    event::{Event, Names},
+    event::{self, Event, Names},
     event_type::{TypePattern, is_reserved},
-    pattern::{self, Pattern, Steps, TooCostly},
-    problem::Problem,
+    pattern::{Pattern, Steps, TooCostly},
 };
 
+mod limits;
 mod read;
 
-/// How large the rules of a webhook may be; the default is what the documentation states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// How many rules a webhook has.
-    pub rules: usize,
-    /// How many entries a list of event types has.
-    pub types: usize,
-    /// How many entries a list of companies or projects has.
-    pub ids: usize,
-    /// How many tests the patterns of all rules make of an event.
-    pub tests: usize,
-    /// How large a pattern is.
-    pub pattern: pattern::Limits,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { rules: 20, types: 200, ids: 1000, tests: 2000, pattern: pattern::Limits::default() }
-    }
-}
-
-impl Limits {
-    /// The highest that an operator can set. What was saved within them is read within these.
-    pub const HIGHEST: Self = Self {
-        rules: 200,
-        types: 10_000,
-        ids: 100_000,
-        tests: usize::MAX,
-        pattern: pattern::Limits::HIGHEST,
-    };
-}
+pub use limits::Limits;
 
 /// One rule. See the module for what its lists mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -71,14 +41,6 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Reads a webhook's rules, a JSON list.
-    ///
-    /// # Errors
-    /// All problems at once.
-    pub fn read_list(json: &str, limits: &Limits) -> Result<Vec<Self>, Vec<Problem>> {
-        read::rules(json, limits)
-    }
-
     /// Whether the event matches.
     ///
     /// # Errors
@@ -86,7 +48,7 @@ impl Rule {
     pub fn matches(&self, event: &dyn Event, steps: &Steps) -> Result<bool, TooCostly> {
         match &self.pattern {
             _ if !self.matches_names(event.names()) => Ok(false),
-            Some(pattern) => pattern.matches_event(event, steps),
+            Some(pattern) => pattern.matches_part(&event::body(event, &pattern.paths()), steps),
             None => Ok(true),
         }
     }

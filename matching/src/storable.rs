@@ -1,13 +1,14 @@
-//! What PostgreSQL can keep of a JSON text: no NUL, no half of a surrogate pair, no endless number or depth.
+//! Values in a JSON text that PostgreSQL cannot store: NUL, half a surrogate pair, numbers too long, nesting
+//! too deep.
 //!
-//! Judged by what the text means, not by how it is escaped: `"C:\\u0000"` holds no NUL. serde_json passes
-//! over such texts as long as nobody reads them, and the database refuses them later, without a place.
+//! Texts are judged by their meaning, not their escapes: `"C:\\u0000"` holds no NUL. serde_json accepts such
+//! texts until they are read, and the database refuses them later without saying where.
 
 use crate::problem::{Problem, Problems, below};
 
-/// The most problems that are told of a text.
+/// The most problems that are reported of a text.
 const MOST_PROBLEMS: usize = 20;
-/// How deep values lie inside each other at most: PostgreSQL reads JSON by recursion.
+/// The deepest nesting: PostgreSQL reads JSON by recursion.
 const DEEPEST: usize = 200;
 /// The most characters of a field's name that a pointer shows.
 const LONGEST_NAME: usize = 300;
@@ -15,14 +16,14 @@ const LONGEST_NAME: usize = 300;
 const LONGEST_NUMBER: usize = 1000;
 const LARGEST_EXPONENT: u32 = 10_000;
 
-/// What of a JSON text, which has been checked to be one, cannot be kept, each with its place.
+/// The values in a JSON text that cannot be stored, each with its place. The text must be valid JSON.
 pub fn problems(json: &str) -> Vec<Problem> {
     let mut walk = Walk { json, at: 0, inside: Vec::new(), problems: Problems::default() };
     while walk.problems.0.len() < MOST_PROBLEMS && walk.step() {}
     walk.problems.0
 }
 
-/// A walk through a JSON text that calls itself nowhere.
+/// A walk through a JSON text without recursion.
 struct Walk<'j> {
     json: &'j str,
     at: usize,
@@ -62,7 +63,7 @@ impl Walk<'_> {
         true
     }
 
-    /// What lies deeper is not looked at.
+    /// Ends the walk: deeper values are not checked.
     fn too_deep(&mut self) -> bool {
         let message = format!("at most {DEEPEST} levels are allowed");
         let (pointer, found) = (self.pointer(), &self.json[self.at..=self.at]);
@@ -171,7 +172,7 @@ fn cut_short(name: String) -> String {
 
 /// A name that cannot be read, with what stands for no character replaced.
 fn shown(written: &str) -> String {
-    crate::pattern::unescaped(written)
+    crate::pattern::scan::unescaped(written)
 }
 
 #[cfg(test)]

@@ -36,18 +36,18 @@ fn webhook(number: usize) -> Uuid {
 fn filled(count: usize, mut rule: impl FnMut() -> Rule) -> Index {
     let index = Index::default();
     let before = resident_bytes();
-    let mut filing = Duration::ZERO;
+    let mut inserting = Duration::ZERO;
     let start = Instant::now();
     for first in (0..count).step_by(CHUNK) {
         let rules: Vec<_> =
             (first..count.min(first + CHUNK)).map(|number| (webhook(number), [rule()])).collect();
         let chunk = Instant::now();
         index.apply(rules.iter().map(|(id, rules)| (*id, rules.as_slice())));
-        filing += chunk.elapsed();
+        inserting += chunk.elapsed();
     }
     let bytes = resident_bytes().saturating_sub(before) / count;
     println!(
-        "{count} rules: made and filed in {:?}, of which filing {filing:?}; {bytes} bytes a rule",
+        "{count} rules: made and inserted in {:?}, of which inserting {inserting:?}; {bytes} bytes a rule",
         start.elapsed()
     );
     index

@@ -1,12 +1,14 @@
 //! The clauses of a pattern.
 
-use super::Clause;
+use super::clause::Clause;
 use crate::{
-    event::JsonEvent,
+    event::{self, JsonEvent},
     pattern::{
         Steps, TooCostly,
-        document::{Part, Paths, Scalar},
         evaluate::has_wanted,
+        part::Part,
+        paths::Paths,
+        scalar::Scalar,
         steps::{Spent, any},
         tree::{Field, Test, Tree},
         words::any_of,
@@ -24,7 +26,7 @@ pub(super) fn alternatives(
 ) -> Result<Vec<Vec<Clause>>, TooCostly> {
     let mut paths = Paths::default();
     paths.add(tree);
-    let event = Part::of_event(event, &paths);
+    let event = event::body(event, &paths);
     let explained: Result<_, Spent> =
         tree.branches().map(|fields| alternative(fields, &event, steps)).collect();
     explained.map_err(|Spent| steps.too_costly(&event))
@@ -82,10 +84,10 @@ fn clause(of: String, tests: &[Test], found: &[&Part<'_>], steps: &Steps) -> Res
     let scalars = elements(found, steps)?.into_iter().filter_map(Part::scalar).collect::<Vec<_>>();
     let by_value = any(found, |part| has_wanted(tests, Some(part), steps))?;
     let by_absence = tests.contains(&Test::Absent) && scalars.is_empty();
-    Ok(Clause { of, wanted: any_of(tests), seen: told(&scalars), matched: by_value || by_absence })
+    Ok(Clause { of, wanted: any_of(tests), seen: listed(&scalars), matched: by_value || by_absence })
 }
 
-fn told(scalars: &[&Scalar<'_>]) -> String {
+fn listed(scalars: &[&Scalar<'_>]) -> String {
     let words: Vec<_> = scalars.iter().take(MOST_SEEN).map(ToString::to_string).collect();
     match scalars.len() {
         0 => "no value".to_owned(),

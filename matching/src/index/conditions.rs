@@ -1,18 +1,18 @@
-//! Wishes by conditions on one field, found by a value of that field.
+//! Entries by conditions on one field, found by a value of that field.
 
 use std::{borrow::Borrow, collections::HashMap, hash::Hash, net::IpAddr};
 
 use super::{
     by_length::{ByLength, first, last},
+    entry::Entry,
     networks::Networks,
     posting::Posting,
     ranges::Ranges,
-    wish::Wish,
 };
 use crate::pattern::{
     decimal::Decimal,
-    document::Scalar,
     fold::folded,
+    scalar::Scalar,
     tree::{Range, Test},
     wildcard::Wildcard,
 };
@@ -25,16 +25,16 @@ pub(super) struct Conditions {
     bools: [Posting; 2],
     prefixes: ByLength<Posting>,
     suffixes: ByLength<Posting>,
-    /// What a wildcard holds between its stars.
+    /// A literal between two stars of a wildcard.
     pieces: ByLength<Posting>,
     ranges: Ranges,
     networks: Networks,
     folded: Folded,
-    /// Those that any value may satisfy.
+    /// Conditions that any value may meet.
     any: Posting,
 }
 
-/// Conditions on text whatever its case.
+/// Conditions on text that ignore case.
 #[derive(Debug, Default)]
 struct Folded {
     texts: HashMap<Box<str>, Posting, ahash::RandomState>,
@@ -42,10 +42,10 @@ struct Folded {
     suffixes: ByLength<Posting>,
 }
 
-/// Steps for each look-up.
+/// Steps for one look-up in a map.
 const LOOK_UP: u64 = 4;
 
-/// Where a wildcard is filed: under its longest literal.
+/// The key of a wildcard: its longest literal.
 enum Longest<'w> {
     Whole(&'w str),
     Prefix(&'w str),
@@ -54,22 +54,22 @@ enum Longest<'w> {
     None,
 }
 
-/// Puts a wish in a posting or takes it out; tells whether the posting is empty then.
+/// Inserts an entry into a posting or removes it; returns whether the posting is to be removed.
 type Change<'c> = &'c dyn Fn(&mut Posting) -> bool;
 
 impl Conditions {
-    pub(super) fn put(&mut self, test: &Test, wish: &Wish) {
-        self.change(test, wish, true, &|posting| {
-            posting.put(wish);
+    pub(super) fn insert(&mut self, test: &Test, entry: &Entry) {
+        self.change(test, entry, true, &|posting| {
+            posting.insert(entry);
             false
         });
     }
 
-    pub(super) fn remove(&mut self, test: &Test, wish: &Wish) {
-        self.change(test, wish, false, &|posting| posting.remove(wish));
+    pub(super) fn remove(&mut self, test: &Test, entry: &Entry) {
+        self.change(test, entry, false, &|posting| posting.remove(entry));
     }
 
-    fn change(&mut self, test: &Test, wish: &Wish, is_new: bool, change: Change<'_>) {
+    fn change(&mut self, test: &Test, entry: &Entry, is_new: bool, change: Change<'_>) {
         match test {
             Test::Text(text) => in_map::<Box<str>, str>(&mut self.texts, text, change),
             Test::Number(number) => in_map::<Decimal, Decimal>(&mut self.numbers, number, change),
@@ -94,21 +94,21 @@ impl Conditions {
             Test::Range(range) => {
                 let (low, high) = ends(range);
                 match is_new {
-                    true => self.ranges.put(low, high, wish),
-                    false => self.ranges.remove(low, high, wish),
+                    true => self.ranges.insert(low, high, entry),
+                    false => self.ranges.remove(low, high, entry),
                 }
             }
             Test::Cidr(network) => match is_new {
-                true => self.networks.put(network, wish),
-                false => self.networks.remove(network, wish),
+                true => self.networks.insert(network, entry),
+                false => self.networks.remove(network, entry),
             },
             Test::Exists | Test::AnythingBut(_) => change_in_place(change, &mut self.any),
             Test::Absent => unreachable!("no anchor asks for what is absent"),
         }
     }
 
-    /// Hands over the wishes that the value may satisfy, perhaps more than once.
-    pub(super) fn met_by<'c>(&'c self, value: &Scalar<'_>, found: &mut impl FnMut(&'c Wish)) {
+    /// Calls `found` with the entries whose conditions the value may meet, some more than once.
+    pub(super) fn met_by<'c>(&'c self, value: &Scalar<'_>, found: &mut impl FnMut(&'c Entry)) {
         self.any.each(&mut *found);
         match value {
             Scalar::Null => self.nulls.each(&mut *found),
@@ -121,7 +121,7 @@ impl Conditions {
         }
     }
 
-    /// How many steps [`Conditions::met_by`] takes, but for what it finds.
+    /// How many steps [`Conditions::met_by`] takes, without those for what it finds.
     pub(super) fn cost(&self, value: &Scalar<'_>) -> u64 {
         let look_ups = match value {
             Scalar::Null | Scalar::Bool(_) => 0,
@@ -137,7 +137,7 @@ impl Conditions {
         LOOK_UP * look_ups as u64
     }
 
-    fn met_by_text<'c>(&'c self, text: &str, found: &mut impl FnMut(&'c Wish)) {
+    fn met_by_text<'c>(&'c self, text: &str, found: &mut impl FnMut(&'c Entry)) {
         let mut all = |posting: &'c Posting| posting.each(&mut *found);
         self.texts.get(text).into_iter().for_each(&mut all);
         self.prefixes.beginning(text.as_bytes(), &mut all);
@@ -160,7 +160,7 @@ impl Conditions {
         let postings = [&self.nulls, &self.bools[0], &self.bools[1], &self.any];
         let by_length = [&self.prefixes, &self.suffixes, &self.pieces];
         postings.iter().all(|posting| posting.is_empty())
-            && by_length.iter().all(|filed| filed.is_empty())
+            && by_length.iter().all(|index| index.is_empty())
             && self.texts.is_empty()
             && self.numbers.is_empty()
             && self.ranges.is_empty()
@@ -190,17 +190,17 @@ fn in_map<K: Hash + Eq + Borrow<Q>, Q: Hash + Eq + ToOwned + ?Sized>(
     }
 }
 
-fn by_length(filed: &mut ByLength<Posting>, key: &[u8], change: Change<'_>) {
-    filed.at(key);
-    filed.change(key, change);
+fn by_length(index: &mut ByLength<Posting>, key: &[u8], change: Change<'_>) {
+    index.at(key);
+    index.change(key, change);
 }
 
-/// The posting stays where it is, empty or not.
+/// The posting is a field of its own, which stays when it is empty.
 fn change_in_place(change: Change<'_>, posting: &mut Posting) {
     let _is_empty = change(posting);
 }
 
-/// Closed ends: the evaluator looks closer.
+/// The range with closed ends; the evaluator excludes open ends.
 fn ends(range: &Range) -> (u64, u64) {
     let low = range.low.as_ref().map_or(0, |end| end.number.rank());
     let high = range.high.as_ref().map_or(u64::MAX, |end| end.number.rank());

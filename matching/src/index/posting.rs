@@ -1,40 +1,40 @@
-//! The wishes that are filed under one key.
+//! The entries under one key of an index.
 
 use hashbrown::HashSet;
 
-use super::wish::Wish;
+use super::entry::Entry;
 
-/// One wish or many; taking one out is quick either way.
+/// One entry or many; removing one takes constant time.
 #[derive(Debug, Default)]
 pub(super) enum Posting {
     #[default]
     None,
-    One(Wish),
-    Many(Box<HashSet<Wish, ahash::RandomState>>),
+    One(Entry),
+    Many(Box<HashSet<Entry, ahash::RandomState>>),
 }
 
 impl Posting {
-    /// Once, however often it is put.
-    pub(super) fn put(&mut self, wish: &Wish) {
+    /// An equal entry is kept once, however often it is inserted.
+    pub(super) fn insert(&mut self, entry: &Entry) {
         *self = match std::mem::take(self) {
-            Self::None => Self::One(wish.clone()),
-            Self::One(known) if known == *wish => Self::One(known),
-            Self::One(known) => Self::Many(Box::new([known, wish.clone()].into_iter().collect())),
+            Self::None => Self::One(entry.clone()),
+            Self::One(known) if known == *entry => Self::One(known),
+            Self::One(known) => Self::Many(Box::new([known, entry.clone()].into_iter().collect())),
             Self::Many(mut known) => {
-                known.insert(wish.clone());
+                known.insert(entry.clone());
                 Self::Many(known)
             }
         };
     }
 
     /// Whether nothing is left.
-    pub(super) fn remove(&mut self, wish: &Wish) -> bool {
+    pub(super) fn remove(&mut self, entry: &Entry) -> bool {
         match self {
             Self::None => {}
-            Self::One(known) if known == wish => *self = Self::None,
+            Self::One(known) if known == entry => *self = Self::None,
             Self::One(_) => {}
             Self::Many(known) => {
-                known.remove(wish);
+                known.remove(entry);
                 if known.is_empty() {
                     *self = Self::None;
                 }
@@ -43,11 +43,11 @@ impl Posting {
         self.is_empty()
     }
 
-    pub(super) fn each<'p>(&'p self, found: impl FnMut(&'p Wish)) {
+    pub(super) fn each<'p>(&'p self, found: impl FnMut(&'p Entry)) {
         match self {
             Self::None => {}
-            Self::One(wish) => std::iter::once(wish).for_each(found),
-            Self::Many(wishes) => wishes.iter().for_each(found),
+            Self::One(entry) => std::iter::once(entry).for_each(found),
+            Self::Many(entries) => entries.iter().for_each(found),
         }
     }
 

@@ -1,23 +1,23 @@
-//! Ranges of numbers, found by a number that lies in them.
+//! Entries by ranges of numbers, found by a number in one of them.
 //!
-//! Ends are ranks of 64 bits ([`crate::pattern::decimal::Decimal::rank`]). A range lies at the node
-//! whose bits its ends begin with alike; behind them, its low end has a 0 and its high end a 1. A number
-//! can lie only in ranges at nodes whose bits it begins with, 65 at most. If it goes on with a 0 there,
-//! it lies in those whose low end is not above it, else in those whose high end is not below: they are
-//! sorted by both ends, so only those in which it lies are visited.
+//! Ends of ranges are ranks of 64 bits ([`crate::pattern::decimal::Decimal::rank`]). A range is kept at the
+//! node of the longest bit prefix that its ends share; the next bit is 0 in its low end and 1 in its high
+//! end. A number can be only in ranges at nodes whose prefix it has: 65 nodes at most. If its next bit is 0,
+//! it is in the ranges whose low end is not above it, else in those whose high end is not below it. A node
+//! sorts its ranges by both ends, so only ranges that contain the number are visited.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{posting::Posting, wish::Wish};
+use super::{entry::Entry, posting::Posting};
 
 #[derive(Debug, Default)]
 pub(super) struct Ranges {
     nodes: HashMap<Bits, Node, ahash::RandomState>,
-    /// How many nodes have so many bits.
+    /// How many nodes have a prefix of a length.
     lengths: BTreeMap<u32, usize>,
 }
 
-/// The bits that ranks begin with.
+/// A bit prefix of ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Bits {
     bits: u64,
@@ -42,21 +42,21 @@ impl Bits {
 }
 
 impl Ranges {
-    pub(super) fn put(&mut self, low: u64, high: u64, wish: &Wish) {
+    pub(super) fn insert(&mut self, low: u64, high: u64, entry: &Entry) {
         let bits = Bits::shared(low, high);
         let node = self.nodes.entry(bits).or_insert_with(|| {
             *self.lengths.entry(bits.length).or_default() += 1;
             Node::default()
         });
-        node.by_low.entry(low).or_default().put(wish);
-        node.by_high.entry(high).or_default().put(wish);
+        node.by_low.entry(low).or_default().insert(entry);
+        node.by_high.entry(high).or_default().insert(entry);
     }
 
-    pub(super) fn remove(&mut self, low: u64, high: u64, wish: &Wish) {
+    pub(super) fn remove(&mut self, low: u64, high: u64, entry: &Entry) {
         let bits = Bits::shared(low, high);
         let Some(node) = self.nodes.get_mut(&bits) else { return };
         for (ends, end) in [(&mut node.by_low, low), (&mut node.by_high, high)] {
-            if ends.get_mut(&end).is_some_and(|posting| posting.remove(wish)) {
+            if ends.get_mut(&end).is_some_and(|posting| posting.remove(entry)) {
                 ends.remove(&end);
             }
         }
@@ -72,12 +72,12 @@ impl Ranges {
         }
     }
 
-    /// Hands over the wishes in whose ranges the rank lies, ends included.
-    pub(super) fn holding<'r>(&'r self, rank: u64, mut found: impl FnMut(&'r Wish)) {
+    /// Calls `found` with the entries whose ranges contain the rank, ends included.
+    pub(super) fn holding<'r>(&'r self, rank: u64, mut found: impl FnMut(&'r Entry)) {
         for &length in self.lengths.keys() {
             let Some(node) = self.nodes.get(&Bits::of(rank, length)) else { continue };
-            let goes_on_with_0 = rank.checked_shr(63 - length.min(63)).unwrap_or(0) & 1 == 0;
-            match length == 64 || goes_on_with_0 {
+            let next_bit_is_0 = rank.checked_shr(63 - length.min(63)).unwrap_or(0) & 1 == 0;
+            match length == 64 || next_bit_is_0 {
                 true => node.by_low.range(..=rank).for_each(|(_, posting)| posting.each(&mut found)),
                 false => node.by_high.range(rank..).for_each(|(_, posting)| posting.each(&mut found)),
             }

@@ -40,7 +40,7 @@ fn an_event() -> impl Strategy<Value = JsonEvent<'static>> {
     (types, companies, projects, some_data()).prop_map(|(t, c, p, data)| event_with(t, c, p, &data))
 }
 
-/// Rules of one project and type, which differ by their patterns only: enough to fill a long shelf.
+/// Rules of one project and type, which differ by their patterns only: enough to fill a long bucket.
 fn alike() -> impl Strategy<Value = Rule> {
     a_pattern().prop_map(|pattern| Rule {
         event_types: Some(vec!["a.b".parse().unwrap()]),
@@ -91,9 +91,9 @@ fn check(changes: Vec<(u8, Option<Vec<Rule>>)>, events: &[JsonEvent<'_>]) -> Res
 
 /// Nothing is left once all webhooks are gone.
 fn check_empty(index: &Index) -> Result<(), TestCaseError> {
-    prop_assert!(index.copies.read(Shelves::is_empty));
-    prop_assert!(index.ledger().filed.is_empty());
-    prop_assert!(index.ledger().rests.is_empty());
+    prop_assert!(index.buckets.read(Buckets::is_empty));
+    prop_assert!(index.writer().rules.is_empty());
+    prop_assert!(index.writer().predicates.is_empty());
     Ok(())
 }
 
@@ -143,7 +143,7 @@ fn event_type_patterns_that_share_an_end_are_told_apart() {
 }
 
 #[test]
-fn every_kind_of_condition_is_found_in_a_long_shelf() {
+fn every_kind_of_condition_is_found_in_a_large_bucket() {
     use serde_json::json;
     let conditions = [
         (json!("x"), json!("x")),
@@ -184,7 +184,7 @@ proptest! {
     }
 
     #[test]
-    fn a_shelf_of_ranges_finds_what_asking_every_rule_finds(
+    fn a_bucket_of_ranges_finds_what_asking_every_rule_finds(
         ranges in prop::collection::vec((-50i32..50, 0u8..20, 0usize..5), 30..60),
         numbers in prop::collection::vec(-60i32..80, 1..10),
     ) {
@@ -211,7 +211,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_long_shelf_finds_what_asking_every_rule_finds(
+    fn a_large_bucket_finds_what_asking_every_rule_finds(
         changes in prop::collection::vec(a_change(alike(), 100), 90..120),
         data in prop::collection::vec(some_data(), 1..10),
     ) {
@@ -249,7 +249,7 @@ fn wide_patterns_on_a_wide_event_take_no_square_of_time() {
     assert!(started.elapsed() < std::time::Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
-/// Webhooks enough for the conditions to be filed, each with fifty prefixes.
+/// Webhooks enough for a large bucket, each with fifty prefixes.
 fn with_prefixes(webhooks: u128) -> Index {
     let index = Index::default();
     for webhook in 0..webhooks {

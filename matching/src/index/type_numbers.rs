@@ -1,11 +1,10 @@
-//! Numbers for event type patterns: rules name few of them, again and again.
+//! Numbers that stand for event type patterns: rules name the same few again and again.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use super::filed::Filed;
 use crate::event_type::TypePattern;
 
-/// Stands for an event type pattern.
+/// The number of an event type pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct TypeNumber(u32);
 
@@ -19,14 +18,14 @@ impl TypeNumber {
 pub(super) struct TypeNumbers {
     numbers: HashMap<TypePattern, TypeNumber>,
     used: HashMap<TypeNumber, (TypePattern, usize)>,
-    /// Numbers that were given since the last [`TypeNumbers::settle`].
+    /// Numbers that were given since the last [`TypeNumbers::clear_added`].
     added: Vec<TypeNumber>,
     last: u32,
     free: Vec<TypeNumber>,
 }
 
 impl TypeNumbers {
-    /// The pattern's number, for one more use.
+    /// The pattern's number; counts one more use.
     pub(super) fn use_of(&mut self, pattern: &TypePattern) -> TypeNumber {
         if let Some(number) = self.numbers.get(pattern) {
             self.used.get_mut(number).expect("numbers in use have a pattern").1 += 1;
@@ -42,22 +41,19 @@ impl TypeNumbers {
         number
     }
 
-    /// What must be told to those who read.
+    /// New numbers and their patterns, which readers do not know yet.
     pub(super) fn added(&self) -> impl Iterator<Item = (TypeNumber, &TypePattern)> {
         self.added.iter().map(|number| (*number, &self.used[number].0))
     }
 
-    /// It was told.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn clear_added(&mut self) {
         self.added.clear();
     }
 
-    /// The numbers that nobody uses now that these rules are gone.
-    pub(super) fn release(&mut self, rules: &[Arc<Filed>]) -> Vec<TypeNumber> {
+    /// Ends one use of each of these numbers, and returns those that no rule uses any more.
+    pub(super) fn release<'n>(&mut self, numbers: impl Iterator<Item = &'n TypeNumber>) -> Vec<TypeNumber> {
         let mut unused = Vec::new();
-        let numbers =
-            rules.iter().flat_map(|rule| rule.types.used()).filter(|number| **number != TypeNumber::ANY);
-        for number in numbers {
+        for number in numbers.filter(|number| **number != TypeNumber::ANY) {
             let (pattern, uses) = self.used.get_mut(number).expect("numbers in use have a pattern");
             *uses -= 1;
             if *uses == 0 {

@@ -20,7 +20,7 @@ pub(crate) struct Decimal {
 }
 
 impl Decimal {
-    /// Reads a JSON number (RFC 8259, section 6). What is none counts as zero.
+    /// Reads a JSON number (RFC 8259, section 6). Other text counts as zero.
     pub(crate) fn read(text: &str) -> Self {
         let (is_negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -55,11 +55,11 @@ impl Decimal {
         double.map_or_else(|| self.clone(), |double| Self::read(&double.to_string()))
     }
 
-    /// A number that rises with the decimal, but is the same for some that differ.
+    /// Monotonic in the decimal; decimals that differ little have the same rank.
     pub(crate) fn rank(&self) -> u64 {
         let magnitude = match self.head {
             0 => 0,
-            // 11 bits of exponent (a pattern's lie within ±400) above 52 bits of digits.
+            // 11 bits of exponent (in patterns between -400 and 400) above 52 bits of digits.
             head => {
                 let exponent = u64::try_from(self.exponent.clamp(-1000, 1000) + 1001).expect("at least 1");
                 (exponent << 52) | (head >> 12)

@@ -1,23 +1,24 @@
-//! Whether a pattern matches: the plain evaluator. The index must find what it finds.
+//! The plain evaluator: whether a pattern matches an event. The index must find the same.
 //!
 //! An object of the pattern that meets an array asks for one element of it that fits as a whole
 //! (array-consistent matching). A field whose absence is wanted takes no part in choosing that
 //! element: if nothing else chooses one, the field must be absent from all.
 //!
-//! Every function here that looks at a part of the event takes a step for it, and the tests of a value as
-//! many as they cost: nothing is looked at that is not counted, if it is counted at all.
+//! Each function takes one step for each part of the event that it visits, and the cost of each test that it
+//! makes, so that a budget bounds all work.
 
 use std::collections::HashSet;
 
 use super::{
-    document::{Part, Scalar},
+    part::Part,
+    scalar::Scalar,
     steps::{Spent, Steps, all, any},
     tree::{Field, Test, Tree},
 };
 
-/// So many tests are made one by one.
+/// Up to so many tests or values are compared one by one.
 const FEW: usize = 8;
-/// What it costs to find a text among many, or to put it there.
+/// Steps for inserting a text into a set, or finding it there.
 const LOOK_UP: u64 = 4;
 
 impl Tree {
@@ -57,8 +58,7 @@ fn are_absent(fields: &[Field], seen: Option<&Part<'_>>, steps: &Steps) -> Resul
     all(fields, |field| is_absent(field, &field.path, seen, steps))
 }
 
-/// Whether the field, which lies at the path below an object or one in an array, holds by a value that
-/// is there.
+/// Whether a value at `path` below `seen` satisfies the field.
 fn is_there(field: &Field, path: &str, seen: &Part<'_>, steps: &Steps) -> Result<bool, Spent> {
     steps.take(1)?;
     if let Part::Array(items) = seen {
@@ -110,7 +110,8 @@ pub(crate) fn has_wanted(tests: &[Test], seen: Option<&Part<'_>>, steps: &Steps)
     }
 }
 
-/// The same for many values and many tests: texts are looked up, so that it does not take the product.
+/// As [`has_wanted`] for many values and many tests: texts are looked up in a set, so that the cost is the sum
+/// of both numbers, not their product.
 fn is_any_wanted(tests: &[Test], items: &[Part<'_>], steps: &Steps) -> Result<bool, Spent> {
     steps.take_for(|| LOOK_UP * tests.len() as u64)?;
     let text = |test: &'_ Test| if let Test::Text(text) = test { Some(text.clone()) } else { None };

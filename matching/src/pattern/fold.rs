@@ -1,4 +1,4 @@
-//! Letters without their case.
+//! Case folding.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ pub(crate) fn folded(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether it is folded at a glance.
+/// Whether the text is equal to its folded form, as ASCII without capitals is.
 pub(crate) fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }

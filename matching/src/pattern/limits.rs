@@ -5,9 +5,9 @@
 pub struct Limits {
     /// The length of its text in bytes.
     pub bytes: usize,
-    /// How many fields have a list of values.
+    /// Fields with a list of values.
     pub fields: usize,
-    /// How many objects may lie inside each other, those in `$or` included.
+    /// How deep objects are nested, those in `$or` included.
     pub depth: usize,
     /// How many values a field has, those in the lists of its operators included.
     pub values: usize,

@@ -1,4 +1,4 @@
-//! Reads a pattern's objects and finds all that is wrong with it.
+//! Reads a pattern and finds all problems in it.
 
 use std::rc::Rc;
 
@@ -7,29 +7,26 @@ use serde::de::IgnoredAny;
 use super::{
     limits::Limits,
     scan::{Kind, Scan},
-    tree::{Field, Test, Tree},
+    tree::{Test, Tree},
 };
 use crate::{
-    problem::{Problem, Problems, below},
+    problem::{Problem, below},
     storable,
 };
 
+mod anything_but;
+mod branch;
+mod numeric;
+mod operand;
 mod operator;
+mod reader;
+mod text;
 mod values;
 
-/// One way through all `$or`: fields by their paths. A later word on a path takes the place of an
-/// earlier one, as with several fields of one name.
-type Branch = Vec<(Path, Rc<[Test]>)>;
-type Path = Rc<[Box<str>]>;
+use branch::{Branch, Path, fields};
+use reader::Reader;
 
-/// What is known while a pattern is being read.
-struct Reader<'l> {
-    limits: &'l Limits,
-    problems: Problems,
-    fields: usize,
-}
-
-/// Where an object stands.
+/// The place of an object in a pattern.
 #[derive(Clone)]
 struct Place {
     pointer: String,
@@ -38,7 +35,7 @@ struct Place {
 }
 
 pub(super) fn tree(text: &str, limits: &Limits) -> Result<Tree, Vec<Problem>> {
-    let mut reader = Reader { limits, problems: Problems::default(), fields: 0 };
+    let mut reader = Reader::new(limits);
     let mut branches = vec![Branch::new()];
     reader.whole(text, &mut branches);
     reader.problems.or(())?;
@@ -117,7 +114,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Each alternative goes on with what stands around the `$or`.
+    /// Each alternative has the fields around the `$or`, too.
     fn or(&mut self, text: &str, place: &Place, branches: &mut Vec<Branch>) {
         let mut scan = Scan::new(text);
         if scan.kind() != Kind::Array {
@@ -152,7 +149,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Told once; reading goes on with one branch, to find what else is wrong.
+    /// Reports too many branches once, and goes on with one of them to find other problems.
     fn bound(&mut self, place: &Place, text: &str, branches: &mut Vec<Branch>) {
         if branches.len() <= self.limits.branches {
             return;
@@ -168,9 +165,8 @@ impl Reader<'_> {
     }
 }
 
-/// An object's fields in the order in which they count, whatever the order in which they are written
-/// (PostgreSQL does not keep that): those with more dots later, and `$or` last. The last of several
-/// with one name counts.
+/// An object's fields in an order of their own, since PostgreSQL does not keep the order in which they were
+/// written: those with more dots later, and `$or` last. The last of several with one name counts.
 fn in_order(text: &str) -> Vec<(String, &str)> {
     let mut scan = Scan::new(text);
     let mut fields: Vec<(String, &str)> = Vec::new();
@@ -184,36 +180,4 @@ fn in_order(text: &str) -> Vec<(String, &str)> {
     }
     fields.sort_by_key(|(name, _)| (name == "$or", name.matches('.').count()));
     fields
-}
-
-/// The tree below the first `depth` names of a branch whose paths agree in them.
-fn fields(branch: &[(Path, Rc<[Test]>)], depth: usize) -> Box<[Field]> {
-    let mut names: Vec<&str> = Vec::new();
-    for (path, _) in branch.iter().filter(|(path, _)| path.len() > depth) {
-        if !names.contains(&&*path[depth]) {
-            names.push(&path[depth]);
-        }
-    }
-    let field = |name: &str| {
-        let inside: Branch = branch
-            .iter()
-            .filter(|(path, _)| path.get(depth).is_some_and(|known| **known == *name))
-            .cloned()
-            .collect();
-        let here = inside.iter().find(|(path, _)| path.len() == depth + 1);
-        let tests = here.map_or_else(Box::default, |(_, tests)| tests.iter().cloned().collect());
-        joined(Field { path: name.into(), tests, fields: fields(&inside, depth + 1) })
-    };
-    names.into_iter().map(field).collect()
-}
-
-/// A field about which only one below it says something becomes one with that.
-fn joined(field: Field) -> Field {
-    match (&*field.tests, &*field.fields) {
-        ([], [only]) => {
-            let path = format!("{}.{}", field.path, only.path).into();
-            Field { path, tests: only.tests.clone(), fields: only.fields.clone() }
-        }
-        _ => field,
-    }
 }

@@ -1,7 +1,7 @@
-//! Reads JSON text piece by piece and builds nothing that isn't asked for.
+//! Reads JSON text token by token, without building values.
 //!
-//! The text has been checked before: on what is no JSON the scan finds nonsense, but it ends. Numbers
-//! come as they are written, so that no digit is lost.
+//! The text must be valid JSON: for other text the results have no meaning, but every loop ends. Numbers are
+//! returned as they are written, so that no digit is lost.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ pub(crate) struct Scan<'a> {
     at: usize,
 }
 
-/// What stands at the place.
+/// The kind of the next value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Object,
@@ -113,7 +113,7 @@ impl<'a> Scan<'a> {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
-    /// Goes behind the next value and tells how it is written.
+    /// Skips the next value and returns its text.
     pub(crate) fn skip(&mut self) -> &'a str {
         self.pass_over(b"");
         let start = self.at.min(self.text.len());
@@ -162,7 +162,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The string that a JSON string's inside means. Half a surrogate pair becomes U+FFFD.
+/// The string that the inside of a JSON string stands for. Half a surrogate pair becomes U+FFFD.
 pub(crate) fn unescaped(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;

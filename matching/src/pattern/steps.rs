@@ -1,14 +1,14 @@
-//! What matching one event may cost, counted in steps: a step is about one comparison of one value.
+//! The budget for matching one event, counted in steps: a step is about one comparison of one value.
 //!
-//! The tests of patterns times the values of an event are a product that a tenant can make as large as it
-//! likes: 2,000 tests and a list of 300,000 values are some seconds, in which everybody waits. So all that
-//! asks an event is counted, before it is done, and ends with [`Spent`] when the budget is.
+//! The cost of an event is the product of the tests of patterns and its values. A tenant could make it
+//! arbitrarily large: 2,000 tests of a list of 300,000 values take seconds, in which no other event is
+//! matched. So steps are taken before work is done, and matching ends with [`Spent`] when none are left.
 
 use std::cell::Cell;
 
-use super::document::Part;
+use super::part::Part;
 
-/// How many steps matching may take if nobody says otherwise: about 100 ms.
+/// The default budget for an event: about 100 ms.
 pub const MOST_STEPS: u64 = 20_000_000;
 
 /// A budget of steps.
@@ -19,7 +19,7 @@ pub struct Steps {
     is_counting: Cell<bool>,
 }
 
-/// The budget is spent. What it was spent on is told by [`TooCostly`].
+/// The budget is spent; [`TooCostly`] says on what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Spent;
 
@@ -46,7 +46,7 @@ impl Steps {
         Self { most, left: Cell::new(most), is_counting: Cell::new(true) }
     }
 
-    /// One that is used only from [`Steps::count`] on.
+    /// A budget that is not used before [`Steps::count`].
     pub(crate) fn uncounted(most: u64) -> Self {
         Self { is_counting: Cell::new(false), ..Self::new(most) }
     }
@@ -69,7 +69,7 @@ impl Steps {
         self.take_for(|| steps)
     }
 
-    /// The cost is asked for only if it is counted.
+    /// `cost` is called only if steps are counted.
     #[inline]
     pub(crate) fn take_for(&self, cost: impl FnOnce() -> u64) -> Result<(), Spent> {
         if self.is_counting.get() {

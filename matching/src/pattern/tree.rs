@@ -6,12 +6,12 @@ use ipnet::IpNet;
 
 use super::{
     decimal::Decimal,
-    document::Scalar,
     fold::{folded, is_plain},
+    scalar::Scalar,
     wildcard::Wildcard,
 };
 
-/// What a pattern says, with every `$or` multiplied out: one branch must hold.
+/// A pattern with every `$or` multiplied out: one of its branches must match.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Tree {
     pub(crate) first: Box<[Field]>,
@@ -23,7 +23,7 @@ pub(crate) struct Tree {
 pub(crate) struct Field {
     /// Its name; where a name has only one below it, both joined by a dot.
     pub(crate) path: Box<str>,
-    /// One of these must hold for a value of the field; empty: no word about its values.
+    /// One of these must hold for a value of the field; empty if the pattern does not restrict its values.
     pub(crate) tests: Box<[Test]>,
     /// All of these must hold for the object that is the field's value, or one in its array.
     pub(crate) fields: Box<[Field]>,
@@ -92,14 +92,14 @@ impl Test {
         }
     }
 
-    /// How many steps it takes to tell whether it holds for a value: one for some nanoseconds.
+    /// The steps of [`Test::holds_for`]; a step is some nanoseconds.
     pub(crate) fn cost(&self, scalar: &Scalar<'_>) -> u64 {
         let length = if let Scalar::Text(text) = scalar { text.len() } else { 0 };
         let cost = match self {
             // Compared to the first byte that differs.
             Self::Text(wanted) | Self::Prefix(wanted) | Self::Suffix(wanted) => 1 + wanted.len() / 256,
             Self::Wildcard(_) => 1 + length / 8,
-            // The whole text is looked through, and folded letter by letter if need be.
+            // Reads the whole text, and folds it letter by letter unless it is plain.
             Self::TextIgnoringCase(_) | Self::PrefixIgnoringCase(_) | Self::SuffixIgnoringCase(_) => {
                 let is_plain = matches!(scalar, Scalar::Text(text) if is_plain(text));
                 1 + if is_plain { length / 8 } else { 4 * length }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    document::Scalar,
+    scalar::Scalar,
     tree::{End, Range, Test},
 };
 

@@ -1,29 +1,35 @@
-//! Reads rule lists and finds all that is wrong with them.
+//! Reads lists of rules and finds all problems in them.
 
 use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 
-use super::{Limits, Problem, Rule};
+use super::{Rule, limits::Limits};
 use crate::{
     event_type::TypePattern,
     pattern::Pattern,
-    problem::{Problems, below},
+    problem::{Problem, Problems, below},
     storable,
 };
 
 const FIELDS: [&str; 6] =
     ["event_types", "except_event_types", "companies", "projects", "except_projects", "pattern"];
 
-/// An object as it is written: numbers keep their digits.
+/// An object whose values are kept as they are written, so that numbers keep their digits.
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
-pub(super) fn rules(json: &str, limits: &Limits) -> Result<Vec<Rule>, Vec<Problem>> {
-    let mut reader = Reader { limits, problems: Problems::default() };
-    let rules = reader.rules(json);
-    reader.bound(json, &rules);
-    reader.problems.or(rules)
+impl Rule {
+    /// Reads a subscriber's rules, a JSON list.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn read_list(json: &str, limits: &Limits) -> Result<Vec<Self>, Vec<Problem>> {
+        let mut reader = Reader { limits, problems: Problems::default() };
+        let rules = reader.rules(json);
+        reader.bound(json, &rules);
+        reader.problems.or(rules)
+    }
 }
 
 struct Reader<'l> {
@@ -59,7 +65,7 @@ impl Reader<'_> {
         Vec::new()
     }
 
-    /// What an event may cost a webhook is bounded, however it is spread over its rules.
+    /// Bounds the tests of all rules together.
     fn bound(&mut self, json: &str, rules: &[Rule]) {
         let tests: usize = rules.iter().map(Rule::tests).sum();
         if tests > self.limits.tests {
@@ -156,7 +162,7 @@ impl Reader<'_> {
     }
 }
 
-/// Texts that cannot be kept, but those of patterns, which tell their own.
+/// Texts that cannot be stored, except in patterns, whose reader reports them.
 fn unstorable_names(json: &str) -> Vec<Problem> {
     let is_in_pattern = |problem: &Problem| problem.pointer.split('/').nth(2) == Some("pattern");
     let mut found = storable::problems(json);

@@ -1,9 +1,12 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::event::{
-    JsonEvent,
-    tests::{event, event_with},
+use crate::{
+    event::{
+        JsonEvent,
+        tests::{event, event_with},
+    },
+    problem::Problem,
 };
 
 fn read(rules: &Value) -> Result<Vec<Rule>, Vec<Problem>> {
@@ -140,5 +143,8 @@ fn the_company_of_a_webhook_is_the_one_that_all_its_rules_name() {
     };
     assert_eq!(only(json!([{"companies": ["c1"]}, {"companies": ["c1", "c1"]}])).as_deref(), Some("c1"));
     assert_eq!(only(json!([{"companies": ["c1"]}, {"companies": ["c2"]}])), None);
+    assert_eq!(only(json!([{"companies": ["c1", "c2"]}])), None);
     assert_eq!(only(json!([{"companies": ["c1"]}, {}])), None);
+    assert_eq!(only(json!([{"projects": ["p"]}])), None);
+    assert_eq!(Rule::only_company(&[]), None);
 }

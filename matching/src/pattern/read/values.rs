@@ -1,7 +1,10 @@
 //! Reads a field's list of values and operators.
 
-use super::{Kind, Reader, Scan, operator};
-use crate::pattern::{decimal::Decimal, tree::Test};
+use super::{operator, reader::Reader};
+use crate::pattern::{
+    scan::{Kind, Scan},
+    tree::Test,
+};
 
 impl Reader<'_> {
     pub(super) fn tests(&mut self, scan: &mut Scan<'_>, pointer: &str) -> Vec<Test> {
@@ -34,36 +37,5 @@ impl Reader<'_> {
             self.problems.add(pointer, "too_many_values", text, message);
         }
         tests
-    }
-
-    /// A string, number, `true`, `false` or `null`.
-    pub(super) fn literal(&mut self, scan: &mut Scan<'_>, pointer: &str) -> Option<Test> {
-        match scan.kind() {
-            Kind::Text => Some(Test::Text(scan.text().into())),
-            Kind::Number => Some(Test::Number(Box::new(self.number(scan, pointer)?))),
-            Kind::Bool(truth) => {
-                scan.word();
-                Some(Test::Bool(truth))
-            }
-            Kind::Null => {
-                scan.word();
-                Some(Test::Null)
-            }
-            Kind::Object | Kind::Array => {
-                let message = "write a string, a number, true, false or null here";
-                self.problems.add(pointer, "wrong_type", scan.skip(), message);
-                None
-            }
-        }
-    }
-
-    pub(super) fn number(&mut self, scan: &mut Scan<'_>, pointer: &str) -> Option<Decimal> {
-        let text = scan.word();
-        if Decimal::fits_a_double(text) {
-            return Some(Decimal::read(text));
-        }
-        let message = "numbers lie between ±1.8e308, and not nearer to zero than ±4.9e-324";
-        self.problems.add(pointer, "number_out_of_range", text, message);
-        None
     }
 }

@@ -1,6 +1,6 @@
-//! Two copies of one thing, so that reading never waits for a change.
+//! A value in two copies, so that readers never wait for a change (the left-right technique).
 //!
-//! One copy is current. A change is made to the other, which nobody reads, then that one becomes
+//! One copy is current. A change is made to the other, which has no readers; then the other becomes
 //! current, and the change is made to the first as soon as its last reader has left.
 
 use std::sync::{
@@ -11,13 +11,13 @@ use std::sync::{
 const BROKEN: &str = "a match or a change has panicked: the index cannot be trusted";
 
 #[derive(Debug, Default)]
-pub(super) struct Copies<T> {
+pub(super) struct LeftRight<T> {
     copies: [RwLock<T>; 2],
     current: AtomicUsize,
     changing: Mutex<()>,
 }
 
-impl<T> Copies<T> {
+impl<T> LeftRight<T> {
     /// Reads the current copy.
     pub(super) fn read<R>(&self, read: impl FnOnce(&T) -> R) -> R {
         loop {
@@ -31,7 +31,7 @@ impl<T> Copies<T> {
         }
     }
 
-    /// Makes a change, which must do the same to both copies. Whoever reads after it sees it whole.
+    /// Makes a change, which must do the same to both copies. Readers that come later see all of it.
     pub(super) fn change(&self, mut change: impl FnMut(&mut T)) {
         let _changing = self.changing.lock().expect(BROKEN);
         let current = self.current.load(Ordering::SeqCst);
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn readers_see_changes_whole_and_in_order() {
-        let copies: Copies<(u32, u32)> = Copies::default();
+        let copies: LeftRight<(u32, u32)> = LeftRight::default();
         thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {

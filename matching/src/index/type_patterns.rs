@@ -1,5 +1,5 @@
-//! Finds the event type patterns that match an event type: exact ones by hash, those with a `*` by the
-//! literal before the first or, if there is none, behind the last.
+//! The event type patterns that match an event type: exact ones are found by hash, those with a `*` by the
+//! literal before the first `*` or, if there is none, behind the last.
 
 use std::collections::HashMap;
 
@@ -10,21 +10,21 @@ use super::{
 use crate::event_type::{TypePattern, is_reserved};
 
 #[derive(Debug, Default)]
-pub(super) struct Types {
+pub(super) struct TypePatterns {
     patterns: HashMap<TypeNumber, TypePattern, ahash::RandomState>,
     exact: HashMap<Box<str>, TypeNumber, ahash::RandomState>,
     beginnings: ByLength<Vec<TypeNumber>>,
     ends: ByLength<Vec<TypeNumber>>,
 }
 
-/// Where a pattern is found.
+/// How a pattern is found.
 enum Place<'p> {
     Exact(&'p str),
     Beginning(&'p str),
     End(&'p str),
 }
 
-impl Types {
+impl TypePatterns {
     pub(super) fn add(&mut self, number: TypeNumber, pattern: &TypePattern) {
         match place(pattern) {
             Place::Exact(text) => {
@@ -52,7 +52,7 @@ impl Types {
     }
 
     /// The numbers of all patterns that want the type, in order, [`TypeNumber::ANY`] included unless the
-    /// type must be named.
+    /// type is reserved.
     pub(super) fn wanting(&self, event_type: &str) -> Vec<TypeNumber> {
         let mut found = Vec::with_capacity(8);
         if !is_reserved(event_type) {
