@@ -1,9 +1,8 @@
 //! Which URLs and addresses a webhook may have.
 //!
-//! Addresses are allowed, not forbidden: only those of the public Internet pass, and those of
-//! networks that the operator names. A URL is judged when it is saved, and every address again when
-//! it is about to be dialled, since names change what they point to. What could never be delivered to is
-//! refused when it is saved.
+//! Only addresses of the public Internet are allowed, and those of networks that the operator names. A URL is
+//! checked when it is saved, and each address again before it is dialled, since names change their addresses.
+//! A URL that could never be delivered to is refused when it is saved.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,8 +13,8 @@ mod forbidden;
 pub(crate) mod host_name;
 mod webhook_url;
 
-pub use forbidden::Forbidden;
-pub use webhook_url::{LONGEST_URL, WebhookUrl};
+pub use forbidden::{Forbidden, LONGEST_URL};
+pub use webhook_url::WebhookUrl;
 
 /// The operator's policy.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +26,7 @@ pub struct AddressPolicy {
 }
 
 /// IANA IPv4 Special-Purpose Address Registry, multicast and reserved space, and the metadata
-/// service of one cloud that lies in public space.
+/// service of one cloud that has a public address.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u8); 16] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -105,7 +104,7 @@ impl AddressPolicy {
         }
     }
 
-    /// Of the addresses that a name leads to, those that may be dialled.
+    /// The addresses of a name that may be dialled.
     ///
     /// # Errors
     /// If there are some, and none may.

@@ -1,9 +1,9 @@
 //! A webhook's circuit breaker.
 //!
-//! After ten attempts in a row that reached nobody it *opens*: one attempt at a time probes, after
-//! pauses that double up to a minute, and everything else waits without using up an attempt. The first
-//! answer, whatever its status, closes it. So that a dead receiver still gets its retries in due time,
-//! one delivery is the *canary*: it keeps to the retry schedule past the open breaker.
+//! It *opens* after ten attempts in a row without an answer. Then one attempt at a time probes the receiver,
+//! after pauses that double up to a minute; all others wait without being counted. The first answer closes
+//! it, whatever its status. One delivery, the *canary*, keeps to its retry schedule while the breaker is open,
+//! so that the webhook of a dead receiver is disabled in due time.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub struct Breaker {
     has_canary: bool,
 }
 
-/// Where a breaker stands.
+/// The state of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum State {
     /// Attempts are made as they come.
@@ -47,13 +47,13 @@ pub enum State {
 pub enum Admission {
     /// It may.
     Freely,
-    /// It may, as the probe: its end is to be told.
+    /// It may, as the probe: [`Breaker::ended`] must be called for it.
     AsProbe,
     /// Not before this time, or, without one, not before the probe has ended.
     Later(Option<Instant>),
 }
 
-/// What an attempt tells the breaker.
+/// What an attempt showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     /// The receiver has answered.
@@ -65,7 +65,7 @@ pub enum Told {
 }
 
 impl Breaker {
-    /// Where it stands.
+    /// Its state.
     pub fn state(&self) -> State {
         self.state
     }

@@ -25,7 +25,7 @@ pub struct BatchedEvent {
     pub message: Bytes,
     /// When the router took it.
     pub received_at: Timestamp,
-    /// When it was published, if it tells.
+    /// When it was published, if the message says so.
     pub published_at: Option<Timestamp>,
     /// The parent of its attempts: its routing, or the producer's span.
     pub trace: Option<TraceContext>,
@@ -39,7 +39,7 @@ pub struct BatchedEvent {
 pub struct BadBatch(String);
 
 /// Divides events into batches, in their order: each of at most [`MOST_DELIVERIES`], and of about
-/// 64 KiB. Events that nobody wants are in none.
+/// 64 KiB. Events that no webhook wants are in no batch.
 pub fn divide(events: Vec<BatchedEvent>) -> Vec<Vec<BatchedEvent>> {
     let mut batches: Vec<Vec<BatchedEvent>> = Vec::new();
     let (mut deliveries, mut bytes) = (MOST_DELIVERIES, 0);

@@ -1,7 +1,7 @@
 //! Events: read from the wire, checked, and written as the JSON that webhooks receive.
 //!
-//! Reading takes one scan of the data and builds nothing from it. What does not pass becomes a
-//! [`Rejection`] that names the field at fault.
+//! Reading scans the data once and builds nothing from it. A message that is not an event is a [`Rejection`],
+//! which names the field at fault.
 
 use std::{borrow::Cow, fmt};
 
@@ -19,10 +19,13 @@ use uuid::Uuid;
 use crate::{
     id::{EventId, EventRef, WebhookId, digest},
     moment::Moment,
-    words::words,
 };
 
+mod rejection;
 mod structure;
+
+use rejection::refuse;
+pub use rejection::{Field, Rejection};
 
 /// The longest id in bytes: an event's is an AMQP message id, a short string.
 pub const LONGEST_ID: usize = 255;
@@ -43,8 +46,8 @@ pub struct Event {
     data: Data,
 }
 
-/// What tells an event's content from another that came with the same id: 128 bits of SHA-256 over
-/// what receivers see of it. Two messages that read alike have the same.
+/// Distinguishes contents that came with one id: 128 bits of SHA-256 over what receivers see of an event. Two
+/// messages that receivers see as equal have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContentDigest(pub Uuid);
 
@@ -63,47 +66,6 @@ struct About {
 #[derive(Deserialize)]
 struct Subject {
     id: WebhookId,
-}
-
-words! {
-    /// What is at fault in a message that was rejected.
-    Field, "a field of a message":
-    /// The whole message.
-    Message = "message",
-    /// The event's id.
-    Id = "id",
-    /// Its type.
-    Type = "type",
-    /// Its company.
-    CompanyId = "company_id",
-    /// Its project.
-    ProjectId = "project_id",
-    /// When it happened.
-    OccurredAt = "occurred_at",
-    /// Its data, which is missing, or costs too much to match.
-    Data = "data",
-    /// Its data, written as JSON.
-    Json = "json",
-    /// Its data, written as a `google.protobuf.Struct`.
-    Struct = "struct",
-    /// The AMQP routing key of a delivery.
-    RoutingKey = "routing_key",
-    /// A batch of the journal.
-    Journal = "journal",
-}
-
-/// Why a message is not an event.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {reason}")]
-pub struct Rejection {
-    /// The field at fault.
-    pub field: Field,
-    /// What is wrong and what would be right.
-    pub reason: String,
-}
-
-fn refuse<T>(field: Field, reason: impl Into<String>) -> Result<T, Rejection> {
-    Err(Rejection { field, reason: reason.into() })
 }
 
 impl Event {
@@ -138,12 +100,12 @@ impl Event {
         })
     }
 
-    /// What names it among the events of all companies.
+    /// Its name among the events of all companies.
     pub fn event_ref(&self) -> EventRef {
         EventRef::new(&self.company_id, self.id.as_str())
     }
 
-    /// What tells its content from another that came with the same id. The time of arrival, which
+    /// The digest of its content. The time of arrival, which
     /// stands in for a missing `occurred_at`, is no part of it: a repetition has the same.
     pub fn digest(&self) -> ContentDigest {
         let time = self.occurred_at.map(Moment::rfc3339_millis).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! When a webhook counts as failing, and when it has recovered: what people are told of.
+//! When a webhook counts as failing and when as recovered, which its owner is notified of.
 //!
-//! A delivery is *in trouble* once half of its retries are used and another one is due. A webhook fails
-//! while deliveries in trouble may still disable it: until the last of their retries is due and an
-//! attempt is accepted from then on. So however a receiver flaps, a turn takes as long as the delays
-//! between a delivery's later retries, and [`QUIET`] at least lies between two times of being told.
+//! A delivery is *in trouble* once half of its retries are used and another one is due. A webhook is failing
+//! while deliveries in trouble may still disable it; it has recovered when an attempt is accepted after the
+//! last of their retries is due. So however often a receiver changes, the period between two changes is at
+//! least the delay of a later retry, and at least [`QUIET`] between two notifications of failing.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::webhook::{DisablePolicy, State};
 
-/// For so long after people were told that a webhook fails, they are not told so again.
+/// The least time between two notifications that a webhook is failing.
 pub const QUIET: Duration = Duration::from_secs(600);
 
 /// What is known of a webhook's health.
@@ -27,7 +27,7 @@ pub struct Health {
     pub last_accepted_at: Option<Timestamp>,
     /// Since when it fails, in which epoch, and until when at least.
     pub failing: Option<Failing>,
-    /// When people were told last that it fails.
+    /// When its owner was last notified that it is failing.
     pub told_at: Option<Timestamp>,
 }
 
@@ -53,7 +53,7 @@ pub struct Trouble {
     pub first_attempt_at: Timestamp,
 }
 
-/// What people are told.
+/// A change that its owner is notified of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// It fails, since then.
@@ -68,8 +68,8 @@ pub fn is_half_used(attempt: u32, retries: usize) -> bool {
     used > 0 && used * 2 >= retries
 }
 
-/// What becomes of a webhook's failing once `troubles` have come up, and what people are told.
-/// Attempts are recorded in any order: what was accepted later already counts.
+/// Whether a webhook is failing after `troubles`, and the change to notify its owner of. Attempts are recorded
+/// in any order, so `troubles` may be older than the last accepted attempt.
 pub fn follow(health: &Health, troubles: &[Trouble]) -> (Option<Failing>, Option<Turn>) {
     if health.state != State::Enabled {
         return (health.failing, None);

@@ -41,7 +41,7 @@ pub struct SealedHeaders {
 /// A text that is no key ring.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadKeyRing {
-    /// One entry is malformed; told by its position, since it may be a key.
+    /// One entry is malformed; named by its position, since it may be a key.
     #[error("key {0} is not written `id:base64 of 32 bytes`")]
     Entry(usize),
     /// Two keys have the same name.

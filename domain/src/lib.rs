@@ -1,7 +1,7 @@
-//! What Posthorn knows and decides: events, webhooks, rules, retries, signatures, addresses.
+//! What Posthorn knows and decides: events, webhooks, retries, signatures, addresses.
 //!
-//! Everything here is a value or a pure function, but for the cell that tells a role's [`status`]. Time
-//! and chance come in as arguments; there is no runtime, no broker, no database, no clock.
+//! Everything here is a value or a pure function, except the cell with a role's [`status`]. Time and
+//! randomness are arguments; there is no runtime, no broker, no database, no clock.
 
 pub mod address;
 pub mod breaker;

@@ -1,7 +1,7 @@
 //! Times from the year 1 to the very end of 9999, as RFC 3339 and protobuf have them.
 //!
-//! jiff's timestamps, with which all else computes, end 26 hours before: what lies behind keeps its text, and
-//! counts as their last moment where it is computed with.
+//! The last jiff timestamp is 26 hours earlier. Later moments keep their text, and count as that timestamp in
+//! computations.
 
 use std::{fmt, str::FromStr};
 

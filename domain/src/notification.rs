@@ -1,4 +1,4 @@
-//! Notifications: what people are told of a webhook, as one of Posthorn's own events and by mail.
+//! Notifications about webhooks: as Posthorn's own events, and by mail.
 
 use jiff::Timestamp;
 use posthorn_matching::rule::Rule;
@@ -15,9 +15,7 @@ use crate::{
     words::words,
 };
 
-mod mail;
-
-pub use mail::Mail;
+pub mod mail;
 
 words! {
     /// What has happened to a webhook.
@@ -26,7 +24,7 @@ words! {
     Failing = "failing",
     /// Deliveries are accepted again that had used half of their retries.
     Recovered = "recovered",
-    /// It gets nothing any more.
+    /// It gets no more deliveries.
     Disabled = "disabled",
     /// It gets deliveries again, because a person enabled it.
     Enabled = "enabled"
@@ -47,7 +45,7 @@ pub struct Notification {
     pub name: String,
     /// Its URL.
     pub url: String,
-    /// Its rules: they tell whose webhook it is.
+    /// Its rules, which say whose webhook it is.
     pub rules: Vec<Rule>,
     /// Its epoch then.
     pub epoch: u32,
@@ -118,7 +116,7 @@ impl Notification {
         v1::Event {
             id: self.event_id().0,
             r#type: format!("webhook.{}", self.kind),
-            company_id: only_company(&self.rules).unwrap_or_default().to_owned(),
+            company_id: Rule::only_company(&self.rules).unwrap_or_default().to_owned(),
             project_id: String::new(),
             occurred_at: Some(time::write(self.happened_at)),
             data: Some(Data::Json(json.into())),
@@ -136,15 +134,6 @@ impl Notification {
     fn happened(&self) -> String {
         rfc3339_millis(self.happened_at)
     }
-}
-
-/// The company whose webhook it is: the only one that all its rules name.
-pub fn only_company(rules: &[Rule]) -> Option<&str> {
-    let mut companies = rules.iter().map(|rule| rule.companies.as_deref().unwrap_or_default());
-    let [company] = companies.next()? else { return None };
-    companies
-        .all(|others| others.iter().all(|other| other == company) && !others.is_empty())
-        .then_some(company)
 }
 
 impl LastOutcome {

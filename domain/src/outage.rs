@@ -1,14 +1,13 @@
-//! Tells an outage of ours from failing receivers.
+//! Distinguishes an outage of our own network from failing receivers.
 //!
-//! What counts is whether names resolve and connections are made, by distinct hosts and by distinct
-//! tenants: a receiver that accepted a connection has shown that our network works, whatever it does
-//! then, and a tenant has one vote, however many webhooks and hosts it has.
+//! Hosts and tenants are counted by whether names resolve and connections are made. A receiver that accepted
+//! a connection has shown that our network works, whatever it does then. A tenant has one vote, however many
+//! webhooks and hosts it has.
 //!
-//! When most hosts that were attempted lately *turn* within a minute (they could be reached and now
-//! cannot), an outage is *suspected*. A few hosts are probed then, of other tenants first, and
-//! [`Reachability::conclude`] decides. During an outage only webhooks whose host has turned are held;
-//! their attempts use up no number. It ends when a host that had turned is reached again, or when too
-//! many others are.
+//! A host is *lost* when it could be reached before and no longer can. When most hosts of recent attempts are
+//! lost within a minute, an outage is *suspected*: a few hosts are probed, those of other tenants first, and
+//! [`Reachability::conclude`] decides. During an outage only webhooks with a lost host are held; their
+//! attempts are not counted. It ends when a lost host is reached again, or too many other hosts are.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -21,23 +20,23 @@ use crate::{
     tenant::Tenant,
 };
 
-/// Hosts that turn within this time turn together; an attempt within it is recent.
+/// Hosts lost within this time are counted together; an attempt within it is recent.
 pub const WINDOW: Duration = Duration::from_secs(60);
-/// Hosts that must have turned: one alone may always be the receiver's fault.
+/// Hosts that must be lost: one alone may always be the receiver's fault.
 const LEAST_HOSTS: usize = 2;
-/// Tenants whose hosts must have turned, unless there are fewer.
+/// Tenants whose hosts must be lost, unless there are fewer.
 const LEAST_TENANTS: usize = 2;
-/// So many times more must have turned than are reached: hosts inside our own network stay reachable
-/// when the way out is cut.
+/// So many times more hosts must be lost than are reached. Some stay reachable in any outage: those inside
+/// our own network.
 const MAJORITY: usize = 2;
-/// After a suspicion or an outage none is suspected for this long.
+/// For so long after a suspicion or an outage none is suspected.
 const TRUCE: Duration = Duration::from_secs(30);
-/// Hosts that are remembered; beyond it the one that was not attempted for longest is forgotten.
+/// Hosts that are remembered; one more replaces the host with the oldest attempt.
 const MOST_HOSTS: usize = 10_000;
 /// Tenants that are remembered for each host.
 const MOST_TENANTS: usize = 8;
 
-/// What an attempt tells about the network.
+/// What an attempt shows about the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// The receiver was reached.
@@ -68,7 +67,7 @@ pub enum Phase {
     /// No.
     #[default]
     Calm,
-    /// Perhaps: probes are to tell.
+    /// Perhaps: probes are to decide.
     Suspected,
     /// Yes.
     Outage,
@@ -104,22 +103,22 @@ struct Seen {
     tenants: Vec<Tenant>,
     last_attempt: Instant,
     reached_at: Option<Instant>,
-    turned_at: Option<Instant>,
+    lost_at: Option<Instant>,
     probed_at: Option<Instant>,
 }
 
 /// Hosts and tenants on either side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Votes {
-    turned_hosts: usize,
-    turned_tenants: usize,
+    lost_hosts: usize,
+    lost_tenants: usize,
     reached_hosts: usize,
     reached_tenants: usize,
 }
 
 impl Reach {
-    /// What an attempt with this outcome tells, that came so far with its connection. `local` says that
-    /// this machine was short of something.
+    /// What an attempt with this outcome and connection shows about the network. `local` means that this
+    /// machine was short of something.
     pub fn of(outcome: &Outcome, link: Link, local: bool) -> Self {
         let class = match outcome {
             Outcome::Accepted { .. } | Outcome::Refused { .. } | Outcome::Gone => return Self::Reached,
@@ -139,12 +138,12 @@ impl Reach {
 }
 
 impl Votes {
-    /// Whether it is our network that is down, in an installation of so many tenants.
-    fn tell_an_outage(self, tenants: usize) -> bool {
-        self.turned_hosts >= LEAST_HOSTS
-            && self.turned_tenants >= LEAST_TENANTS.min(tenants)
-            && self.turned_hosts > MAJORITY * self.reached_hosts
-            && self.turned_tenants > MAJORITY * self.reached_tenants
+    /// Whether our network is down, in an installation of so many tenants.
+    fn indicate_outage(self, tenants: usize) -> bool {
+        self.lost_hosts >= LEAST_HOSTS
+            && self.lost_tenants >= LEAST_TENANTS.min(tenants)
+            && self.lost_hosts > MAJORITY * self.reached_hosts
+            && self.lost_tenants > MAJORITY * self.reached_tenants
     }
 }
 
@@ -156,10 +155,10 @@ impl Reachability {
 
     /// Whether attempts at this host are to wait.
     pub fn holds(&self, host: &str) -> bool {
-        self.phase != Phase::Calm && self.hosts.get(host).is_some_and(|seen| seen.turned_at.is_some())
+        self.phase != Phase::Calm && self.hosts.get(host).is_some_and(|seen| seen.lost_at.is_some())
     }
 
-    /// Notes an attempt or a probe; tells whether its failure is to be put down to our network.
+    /// Records an attempt or a probe; returns whether its failure is due to our network.
     pub fn note(&mut self, host: &Arc<str>, tenant: &Tenant, reach: Reach, now: Instant) -> bool {
         match reach {
             Reach::LocalFault => return true,
@@ -171,7 +170,7 @@ impl Reachability {
     }
 
     /// Which of these to probe now, at most `most`: hosts that were not probed for longest, of as many
-    /// tenants as possible; while an outage is only suspected, hosts that have not turned first.
+    /// tenants as possible; while an outage is only suspected, hosts that are not lost first.
     pub fn choose<T>(
         &mut self,
         mut candidates: Vec<Candidate<T>>,
@@ -181,8 +180,8 @@ impl Reachability {
         let is_suspected = self.phase == Phase::Suspected;
         candidates.sort_by_key(|candidate| {
             let seen = self.hosts.get(&candidate.host);
-            let has_turned = seen.is_some_and(|seen| seen.turned_at.is_some());
-            (has_turned == is_suspected, seen.and_then(|seen| seen.probed_at))
+            let is_lost = seen.is_some_and(|seen| seen.lost_at.is_some());
+            (is_lost == is_suspected, seen.and_then(|seen| seen.probed_at))
         });
         let (mut hosts, mut tenants) = (HashSet::new(), HashSet::new());
         candidates.retain(|candidate| hosts.insert(candidate.host.clone()));
@@ -199,7 +198,7 @@ impl Reachability {
     /// Decides, after probes, in an installation of so many tenants.
     pub fn conclude(&mut self, tenants: usize, now: Instant) {
         self.tenants = tenants;
-        match (self.phase, self.votes().tell_an_outage(tenants)) {
+        match (self.phase, self.votes().indicate_outage(tenants)) {
             (Phase::Calm, _) | (Phase::Outage, true) => {}
             (Phase::Suspected, true) => self.phase = Phase::Outage,
             (Phase::Suspected | Phase::Outage, false) => self.calm_down(now),
@@ -210,19 +209,19 @@ impl Reachability {
         self.any_reached = true;
         let seen = self.seen(host, tenant, now);
         seen.reached_at = Some(now);
-        let had_turned = seen.turned_at.take().is_some();
-        if self.phase == Phase::Outage && had_turned {
-            // The others may turn anew.
-            self.hosts.values_mut().for_each(|seen| seen.turned_at = None);
+        let was_lost = seen.lost_at.take().is_some();
+        if self.phase == Phase::Outage && was_lost {
+            // The other hosts can be lost again.
+            self.hosts.values_mut().for_each(|seen| seen.lost_at = None);
             self.calm_down(now);
-        } else if self.phase == Phase::Outage && !self.votes().tell_an_outage(self.tenants) {
+        } else if self.phase == Phase::Outage && !self.votes().indicate_outage(self.tenants) {
             self.calm_down(now);
         }
     }
 
     fn note_unreached(&mut self, host: &Arc<str>, tenant: &Tenant, now: Instant) {
         let seen = self.seen(host, tenant, now);
-        seen.turned_at.get_or_insert(now);
+        seen.lost_at.get_or_insert(now);
         self.suspect(now);
     }
 
@@ -233,8 +232,8 @@ impl Reachability {
             return;
         }
         let recent = self.hosts.values().filter(|seen| is_recent(seen.last_attempt)).count();
-        let turned = self.hosts.values().filter(|seen| self.has_turned(seen, now)).count();
-        if turned >= LEAST_HOSTS && turned * 2 > recent {
+        let lost = self.hosts.values().filter(|seen| self.is_lost(seen, now)).count();
+        if lost >= LEAST_HOSTS && lost * 2 > recent {
             self.phase = Phase::Suspected;
             self.since = Some(now);
         }
@@ -246,25 +245,25 @@ impl Reachability {
         self.calm_since = Some(now);
     }
 
-    /// A host that this process has never reached says something only as long as it has reached none:
-    /// it may have been dead for long.
-    fn has_turned(&self, seen: &Seen, since: Instant) -> bool {
+    /// A host that this process has never reached counts only while it has reached no host at all: it may have
+    /// been dead for long.
+    fn is_lost(&self, seen: &Seen, since: Instant) -> bool {
         let is_new = |at: Instant| since.saturating_duration_since(at) <= WINDOW;
-        seen.turned_at.is_some_and(is_new) && (seen.reached_at.is_some() || !self.any_reached)
+        seen.lost_at.is_some_and(is_new) && (seen.reached_at.is_some() || !self.any_reached)
     }
 
     fn votes(&self) -> Votes {
         let Some(since) = self.since else {
-            return Votes { turned_hosts: 0, turned_tenants: 0, reached_hosts: 0, reached_tenants: 0 };
+            return Votes { lost_hosts: 0, lost_tenants: 0, reached_hosts: 0, reached_tenants: 0 };
         };
         let is_reached = |seen: &&Seen| seen.reached_at.is_some_and(|at| at >= since);
-        let still = |seen: &&Seen| is_reached(seen) && seen.turned_at.is_none();
+        let still = |seen: &&Seen| is_reached(seen) && seen.lost_at.is_none();
         let reached: HashSet<_> = self.hosts.values().filter(still).flat_map(|seen| &seen.tenants).collect();
-        let turned = || self.hosts.values().filter(|seen| self.has_turned(seen, since));
-        let tenants: HashSet<_> = turned().flat_map(|seen| &seen.tenants).collect();
+        let lost = || self.hosts.values().filter(|seen| self.is_lost(seen, since));
+        let tenants: HashSet<_> = lost().flat_map(|seen| &seen.tenants).collect();
         Votes {
-            turned_hosts: turned().count(),
-            turned_tenants: tenants.difference(&reached).count(),
+            lost_hosts: lost().count(),
+            lost_tenants: tenants.difference(&reached).count(),
             reached_hosts: self.hosts.values().filter(still).count(),
             reached_tenants: reached.len(),
         }
@@ -288,7 +287,7 @@ impl Reachability {
 
 impl Seen {
     fn new(now: Instant) -> Self {
-        Self { tenants: Vec::new(), last_attempt: now, reached_at: None, turned_at: None, probed_at: None }
+        Self { tenants: Vec::new(), last_attempt: now, reached_at: None, lost_at: None, probed_at: None }
     }
 }
 

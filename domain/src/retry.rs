@@ -1,6 +1,6 @@
 //! Retry decisions: what becomes of a delivery after an attempt.
 //!
-//! [`next_step`] turns an outcome into a step and does nothing else: no clock, no database, no
+//! [`next_step`] turns an outcome into a step and has no other effect: no clock, no database, no
 //! queue; chance comes in as a number. Every delay it answers is one of
 //! [`RetryPolicy::queue_delays`], since each delay is a queue of the broker's.
 

@@ -2,7 +2,7 @@
 //!
 //! What a schema or the data costs is bounded: how often references make it ask the same thing is counted
 //! when it is compiled (`cost`), regular expressions run in linear time, so those with look-around or
-//! back-references are refused, data too large for a schema is refused, and few problems are told.
+//! back-references are refused, data too large for a schema is refused, and few problems are reported.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -21,7 +21,7 @@ use posthorn_matching::{
 
 /// The largest schema in bytes.
 pub const MOST_BYTES: usize = 64 << 10;
-/// The most problems that are told of data.
+/// The most problems that are reported of data.
 const MOST_PROBLEMS: usize = 20;
 /// How deep a schema may be nested.
 const MOST_DEPTH: usize = 32;
@@ -31,7 +31,7 @@ const REGEX_BYTES: usize = 1 << 20;
 const MOST_REGEXES: usize = 100;
 /// How many subschemas are asked in a check: data that would take more is refused. About a second.
 pub const MOST_WORK: u64 = 20_000_000;
-/// Up to so many, all that is wrong is told with its place: that takes memory for each.
+/// Up to so many, each problem is reported with its place, which takes memory for each.
 const MOST_TOLD_WORK: u64 = 100_000;
 /// So many bytes of a text weigh as much as a value: regular expressions look at each.
 const BYTES_OF_A_VALUE: usize = 16;

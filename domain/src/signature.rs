@@ -12,7 +12,7 @@ const PREFIX: &str = "whsec_";
 /// How far a receiver lets a timestamp be off, in seconds (Standard Webhooks libraries: 5 minutes).
 pub const TOLERANCE_SECONDS: i64 = 300;
 
-/// A signing secret: 24 to 64 bytes, written `whsec_` and base64. Its `Debug` shows nothing of it.
+/// A signing secret: 24 to 64 bytes, written `whsec_` and base64. Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 

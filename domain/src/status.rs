@@ -12,12 +12,12 @@ impl Status {
         Self(Arc::new(Mutex::new(Some(missing.into()))))
     }
 
-    /// What keeps it from working; `None` if nothing does.
+    /// Why it cannot work; `None` if it can.
     pub fn missing(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells what keeps it from working now; `None` if nothing does.
+    /// Sets why it cannot work now; `None` if it can.
     pub fn set(&self, missing: Option<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = missing;
     }

@@ -2,7 +2,7 @@
 
 use crate::words::words;
 
-/// What follows an attempt. `When` tells when a retry is made: after a delay where that is decided
+/// What follows an attempt. `When` is the time of a retry: after a delay where that is decided
 /// (`Step<Duration>`, [`next_step`](crate::retry::next_step)), at a time where it is recorded
 /// (`Step<Timestamp>`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

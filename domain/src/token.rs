@@ -9,7 +9,7 @@ use crate::words::words;
 const PREFIX: &str = "pht_";
 
 /// A token as its bearer writes it: `pht_` and 64 hexadecimal digits, or any text that an operator has
-/// set. Its `Debug` shows nothing of it.
+/// set. Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 

@@ -95,12 +95,12 @@ words! {
     Failing = "failing",
     /// A person has stopped it.
     Paused = "paused",
-    /// It gets nothing until it is enabled again.
+    /// It gets no deliveries until it is enabled again.
     Disabled = "disabled"
 }
 
 impl Condition {
-    /// What people are told, from the state and the times of the latest attempts of each kind.
+    /// What people see, from the state and the times of the latest attempts of each kind.
     /// `None` for a deleted webhook.
     pub fn of(
         state: State,

@@ -1,4 +1,4 @@
-//! The index that tells which webhooks want an event.
+//! The index of webhooks by the events they want.
 
 use jiff::Timestamp;
 use posthorn_matching::{index::Index, pattern::TooCostly, rule::Rule};

@@ -143,7 +143,7 @@ async fn next(store: &Store) -> DueMail {
 #[cfg(test)]
 mod tests {
     use lettre::transport::smtp::response::{Detail, Severity};
-    use posthorn_domain::{id::EventId, notification::Mail, webhook::owner};
+    use posthorn_domain::{id::EventId, notification::mail::Mail, webhook::owner};
 
     use super::*;
 

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use posthorn_broker::{BrokerError, Outgoing, Publisher, Session};
 use posthorn_domain::{
     error_chain::error_chain,
-    notification::{Kind, Mail, Notification},
+    notification::{Kind, Notification, mail::Mail},
 };
 use posthorn_store::{DueNotification, Store};
 use posthorn_timing::Backoff;

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::LONGEST_URL;
+/// The longest URL, in bytes, as given and as it is sent.
+pub const LONGEST_URL: usize = 2048;
 
 /// Why a URL or an address is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,8 +35,8 @@ pub enum Forbidden {
     /// Not public and not in `POSTHORN_ALLOW_NETWORKS`.
     #[error("the address {0} is not public, and no network in POSTHORN_ALLOW_NETWORKS holds it")]
     Address(IpAddr),
-    /// The same of all addresses of a name. They are kept from the webhook's owner, whom they don't
-    /// concern: they tell what an inner network looks like.
+    /// The same of all addresses of a name. The owner of the webhook does not see them: they would reveal
+    /// the structure of an internal network.
     #[error("its host has no public address, nor one in POSTHORN_ALLOW_NETWORKS")]
     Addresses(Vec<IpAddr>),
 }

@@ -1,6 +1,6 @@
 //! Names of hosts, as far as they can be judged without looking them up.
 
-use super::Forbidden;
+use super::forbidden::Forbidden;
 
 const LONGEST_NAME: usize = 253;
 const LONGEST_LABEL: usize = 63;

@@ -1,19 +1,16 @@
 //! The URL of a webhook: read strictly, kept as it was given.
 //!
-//! Browsers mend URLs in silence: they drop tabs and line ends, turn `\` into `/`, add the slashes after
-//! `http:`. Whoever saves such a URL has made a mistake, and is told so instead.
+//! Browsers correct URLs silently: they drop tabs and line ends, replace `\` by `/`, and add slashes after
+//! `http:`. Here such a URL is refused with the reason, since it is likely a mistake.
 
 use std::{cell::RefCell, fmt};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::{ParseError, SyntaxViolation, Url};
 
-use super::Forbidden;
+use super::forbidden::{Forbidden, LONGEST_URL};
 
-/// The longest URL, in bytes, as given and as it is sent.
-pub const LONGEST_URL: usize = 2048;
-
-/// What must be written otherwise in a query. Browsers also write `'` otherwise, which changes the query.
+/// Characters that are escaped in a query. Browsers also escape `'`, which would change the query.
 const NOT_IN_QUERIES: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
 /// A webhook's URL.
@@ -45,7 +42,7 @@ impl WebhookUrl {
         }
     }
 
-    /// Its parts; the query is that of a browser, not the one that is sent.
+    /// Its parts. Their query is escaped as browsers do it; the query that is sent is in [`Self::as_str`].
     pub fn parts(&self) -> &Url {
         &self.parts
     }
@@ -62,7 +59,7 @@ impl fmt::Display for WebhookUrl {
     }
 }
 
-/// Parses what needs no mending.
+/// Parses a URL that needs no correction.
 fn parse(text: &str) -> Result<Url, Forbidden> {
     let found = RefCell::new(None);
     let note = |violation| {
@@ -74,7 +71,7 @@ fn parse(text: &str) -> Result<Url, Forbidden> {
     found.take().map_or(Ok(url), Err)
 }
 
-/// What browsers mend in silence, if it changes what is meant.
+/// A correction that browsers would make silently, if it changes the meaning.
 fn mistake(violation: SyntaxViolation) -> Option<Forbidden> {
     match violation {
         SyntaxViolation::Backslash => Some(Forbidden::NotAUrl("it holds \\ where / is meant")),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use prost_types::{ListValue, Struct, Value, value::Kind};
 
-use super::{Field, Rejection};
+use super::rejection::{Field, Rejection};
 
 /// JSON has no NaN and no infinities (protobuf JSON mapping: "attempting to serialize NaN or
 /// Infinity results in error"), and a value without a kind is no value.

@@ -1,5 +1,18 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use posthorn_proto::v1::{self, journal_entry::Entry as Wire};
+use prost::Message;
+use uuid::Uuid;
+
 use super::*;
-use crate::{outcome::UnreachableClass, step::StepKind};
+use crate::{
+    event::{ContentDigest, Field},
+    id::{AttemptId, WebhookId},
+    outcome::{Outcome, Phases, UnreachableClass},
+    step::{Step, StepKind},
+};
 
 fn time() -> Timestamp {
     "2026-11-23T09:30:00.123456Z".parse().unwrap()

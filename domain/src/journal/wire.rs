@@ -1,9 +1,42 @@
 //! Journal entries to and from their protobuf messages.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
-use super::*;
-use crate::{outcome::OutcomeParts, words::UnknownWord};
+use bytes::Bytes;
+use jiff::Timestamp;
+use posthorn_proto::v1::{self, journal_entry::Entry as Wire};
+use prost::Message;
+use uuid::Uuid;
+
+use super::entry::{Attempted, Dropped, Entry, Rejected, Routed};
+use crate::{
+    event::ContentDigest,
+    id::{AttemptId, EventId, WebhookId},
+    outcome::{Outcome, OutcomeParts, Phases},
+    step::Step,
+    time,
+    words::UnknownWord,
+};
+
+/// Bytes that are no journal batch, or an entry of a version that this one doesn't know.
+#[derive(Debug, thiserror::Error)]
+#[error("not a journal batch: {0}")]
+pub struct BadBatch(String);
+
+/// Writes a batch for the broker.
+pub fn encode<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Bytes {
+    let entries = entries.into_iter().map(|entry| v1::JournalEntry { entry: Some(write(entry)) });
+    v1::JournalBatch { entries: entries.collect() }.encode_to_vec().into()
+}
+
+/// Reads a batch.
+///
+/// # Errors
+/// If any part of it cannot be read.
+pub fn decode(batch: Bytes) -> Result<Vec<Entry>, BadBatch> {
+    let batch = v1::JournalBatch::decode(batch).map_err(|error| BadBatch(error.to_string()))?;
+    batch.entries.into_iter().map(|entry| read(entry.entry)).collect()
+}
 
 pub(super) fn write(entry: &Entry) -> Wire {
     match entry {
@@ -71,7 +104,7 @@ fn millis(time: Duration) -> u32 {
     time.as_millis().try_into().unwrap_or(u32::MAX)
 }
 
-pub(super) fn read(entry: Option<Wire>) -> Result<Entry, BadBatch> {
+fn read(entry: Option<Wire>) -> Result<Entry, BadBatch> {
     Ok(match entry.ok_or_else(|| BadBatch("an entry of an unknown kind".to_owned()))? {
         Wire::Routed(routed) => {
             let ids = routed.webhook_ids.iter().map(|id| Ok(WebhookId(read_uuid(id)?)));

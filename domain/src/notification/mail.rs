@@ -1,4 +1,4 @@
-//! The mail that tells a webhook's contact.
+//! The mail to a webhook's contact.
 
 use super::{Kind, Notification};
 use crate::{id::EventId, webhook::DisabledReason};
@@ -6,7 +6,7 @@ use crate::{id::EventId, webhook::DisabledReason};
 /// A plain text mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// The id of the event that tells the same.
+    /// The id of the notification's event.
     pub event_id: EventId,
     /// The subject, one line.
     pub subject: String,
@@ -85,7 +85,7 @@ impl Notification {
     }
 }
 
-/// Whatever a receiver or an owner wrote stays on its line.
+/// Replaces control characters, so that what a receiver or an owner wrote stays on one line.
 fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }

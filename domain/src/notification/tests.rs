@@ -45,19 +45,6 @@ fn a_notification_is_an_event_about_its_webhook() {
 }
 
 #[test]
-fn an_event_belongs_to_the_only_company_that_all_rules_name() {
-    let company = |json| only_company(&rules(json)).map(str::to_owned);
-    let one = Some("c1".to_owned());
-    assert_eq!(company(json!([{"companies": ["c1"]}])), one);
-    assert_eq!(company(json!([{"companies": ["c1"], "projects": ["p"]}, {"companies": ["c1"]}])), one);
-    assert_eq!(company(json!([{"companies": ["c1"]}, {"companies": ["c2"]}])), None);
-    assert_eq!(company(json!([{"companies": ["c1", "c2"]}])), None);
-    assert_eq!(company(json!([{"companies": ["c1"]}, {}])), None);
-    assert_eq!(company(json!([{"projects": ["p"]}])), None);
-    assert_eq!(only_company(&[]), None);
-}
-
-#[test]
 fn a_mail_says_what_happened_and_what_to_do() {
     let mail = Notification { name: "orders\r\nBcc: all@example.com".to_owned(), ..disabled() }.mail();
     assert_eq!(mail.subject, "Webhook orders  Bcc: all@example.com was disabled");

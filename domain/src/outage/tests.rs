@@ -51,91 +51,94 @@ impl Story {
     }
 }
 
+/// Hosts and tenants as `host tenant`.
+struct Case {
+    about: &'static str,
+    reached_before: &'static [&'static str],
+    lost: &'static [&'static str],
+    reached_after: &'static [&'static str],
+    tenants: usize,
+    phase: Phase,
+}
+
+const CASES: [Case; 8] = [
+    Case {
+        about: "a small installation of two companies, all of it",
+        reached_before: &["h1 a", "h2 b"],
+        lost: &["h1 a", "h2 b"],
+        reached_after: &[],
+        tenants: 2,
+        phase: Phase::Outage,
+    },
+    Case {
+        about: "the same of one company, which is all there is",
+        reached_before: &["h1 a", "h2 a"],
+        lost: &["h1 a", "h2 a"],
+        reached_after: &[],
+        tenants: 1,
+        phase: Phase::Outage,
+    },
+    Case {
+        about: "nothing was ever reached: the process began during the outage",
+        reached_before: &[],
+        lost: &["h1 a", "h2 b", "h3 c"],
+        reached_after: &[],
+        tenants: 3,
+        phase: Phase::Outage,
+    },
+    Case {
+        about: "dead for long, while others are reached",
+        reached_before: &[],
+        lost: &["h1 a", "h2 b", "h3 c"],
+        reached_after: &["h4 d"],
+        tenants: 4,
+        phase: Phase::Calm,
+    },
+    Case {
+        about: "many hosts of one company among others, in quiet traffic",
+        reached_before: &["h1 a", "h2 a", "h3 a", "h4 a", "h5 a", "h6 a"],
+        lost: &["h1 a", "h2 a", "h3 a", "h4 a", "h5 a", "h6 a"],
+        reached_after: &[],
+        tenants: 2,
+        phase: Phase::Calm,
+    },
+    Case {
+        about: "one of many hosts, with webhooks of many companies",
+        reached_before: &["h1 a", "h1 b", "h1 c"],
+        lost: &["h1 a", "h1 b", "h1 c"],
+        reached_after: &[],
+        tenants: 3,
+        phase: Phase::Calm,
+    },
+    Case {
+        about: "two companies fail, two are reached",
+        reached_before: &["h1 a", "h2 b", "h3 c", "h4 d"],
+        lost: &["h1 a", "h2 b", "h5 a"],
+        reached_after: &["h3 c", "h4 d"],
+        tenants: 4,
+        phase: Phase::Calm,
+    },
+    Case {
+        about: "the way out is cut, a host inside our network is reached",
+        reached_before: &["h1 a", "h2 b", "h3 c", "h4 d", "inside e"],
+        lost: &["h1 a", "h2 b", "h3 c", "h4 d"],
+        reached_after: &["inside e"],
+        tenants: 5,
+        phase: Phase::Outage,
+    },
+];
+
 #[test]
 fn what_is_an_outage_and_what_is_not() {
-    struct Case {
-        about: &'static str,
-        reached_before: &'static [&'static str],
-        turned: &'static [&'static str],
-        reached_after: &'static [&'static str],
-        tenants: usize,
-        phase: Phase,
-    }
-    let cases = [
-        Case {
-            about: "a small installation of two companies, all of it",
-            reached_before: &["h1 a", "h2 b"],
-            turned: &["h1 a", "h2 b"],
-            reached_after: &[],
-            tenants: 2,
-            phase: Phase::Outage,
-        },
-        Case {
-            about: "the same of one company, which is all there is",
-            reached_before: &["h1 a", "h2 a"],
-            turned: &["h1 a", "h2 a"],
-            reached_after: &[],
-            tenants: 1,
-            phase: Phase::Outage,
-        },
-        Case {
-            about: "nothing was ever reached: the process began during the outage",
-            reached_before: &[],
-            turned: &["h1 a", "h2 b", "h3 c"],
-            reached_after: &[],
-            tenants: 3,
-            phase: Phase::Outage,
-        },
-        Case {
-            about: "dead for long, while others are reached",
-            reached_before: &[],
-            turned: &["h1 a", "h2 b", "h3 c"],
-            reached_after: &["h4 d"],
-            tenants: 4,
-            phase: Phase::Calm,
-        },
-        Case {
-            about: "many hosts of one company among others, in quiet traffic",
-            reached_before: &["h1 a", "h2 a", "h3 a", "h4 a", "h5 a", "h6 a"],
-            turned: &["h1 a", "h2 a", "h3 a", "h4 a", "h5 a", "h6 a"],
-            reached_after: &[],
-            tenants: 2,
-            phase: Phase::Calm,
-        },
-        Case {
-            about: "one of many hosts, with webhooks of many companies",
-            reached_before: &["h1 a", "h1 b", "h1 c"],
-            turned: &["h1 a", "h1 b", "h1 c"],
-            reached_after: &[],
-            tenants: 3,
-            phase: Phase::Calm,
-        },
-        Case {
-            about: "two companies fail, two are reached",
-            reached_before: &["h1 a", "h2 b", "h3 c", "h4 d"],
-            turned: &["h1 a", "h2 b", "h5 a"],
-            reached_after: &["h3 c", "h4 d"],
-            tenants: 4,
-            phase: Phase::Calm,
-        },
-        Case {
-            about: "the way out is cut, a host inside our network is reached",
-            reached_before: &["h1 a", "h2 b", "h3 c", "h4 d", "inside e"],
-            turned: &["h1 a", "h2 b", "h3 c", "h4 d"],
-            reached_after: &["inside e"],
-            tenants: 5,
-            phase: Phase::Outage,
-        },
-    ];
-    for Case { about, reached_before, turned, reached_after, tenants, phase } in cases {
+    for Case { about, reached_before, lost, reached_after, tenants, phase } in CASES {
         let mut story = Story::new();
-        story.reached(reached_before).later(2 * WINDOW).unreached(turned).reached(reached_after);
+        story.reached(reached_before).later(2 * WINDOW).unreached(lost).reached(reached_after);
         assert_eq!(story.concludes(tenants), phase, "{about}");
     }
 }
 
 #[test]
-fn only_what_has_turned_is_held_and_only_while_it_lasts() {
+fn only_lost_hosts_are_held_and_only_while_the_outage_lasts() {
     let mut story = Story::new();
     story.reached(&["h1 a", "h2 b", "h3 c"]).later(2 * WINDOW).unreached(&["h1 a", "h2 b"]);
     assert_eq!(story.phase(), Phase::Suspected);
@@ -145,10 +148,10 @@ fn only_what_has_turned_is_held_and_only_while_it_lasts() {
     let mut note = |host: &str, reach| story.seen.note(&host.into(), &company("c"), reach, now);
     assert!(note("h3", Reach::Unreached), "it fails during an outage, which is our fault");
     assert!(note("h3", Reach::Unclear), "so is what cannot be told");
-    assert!(!note("h4", Reach::Unclear), "it has not turned");
+    assert!(!note("h4", Reach::Unclear), "it has not lost");
     assert!(note("h4", Reach::LocalFault), "our fault at any time");
     story.reached(&["h2 b"]);
-    assert_eq!(story.phase(), Phase::Calm, "one that had turned is reached again");
+    assert_eq!(story.phase(), Phase::Calm, "one that had lost is reached again");
     assert!(!story.seen.holds("h1"));
 }
 
@@ -159,13 +162,13 @@ fn a_suspicion_that_probes_refute_is_not_raised_again_at_once() {
     story.reached(&hosts).later(2 * WINDOW).unreached(&hosts).reached(&["h9 b"]);
     assert_eq!(story.concludes(2), Phase::Calm);
     assert_eq!(story.unreached(&hosts).phase(), Phase::Calm);
-    assert_eq!(story.later(TRUCE).unreached(&hosts).phase(), Phase::Suspected, "what turned still counts");
+    assert_eq!(story.later(TRUCE).unreached(&hosts).phase(), Phase::Suspected, "what lost still counts");
     assert_eq!(story.concludes(2), Phase::Calm);
-    assert_eq!(story.later(WINDOW).unreached(&hosts).phase(), Phase::Calm, "they have not turned again");
+    assert_eq!(story.later(WINDOW).unreached(&hosts).phase(), Phase::Calm, "they have not lost again");
 }
 
 #[test]
-fn hosts_that_turn_one_after_the_other_over_a_long_time_are_no_outage() {
+fn hosts_lost_one_after_the_other_over_a_long_time_are_no_outage() {
     let mut story = Story::new();
     story.reached(&["h1 a", "h2 b", "h3 c"]);
     for host in ["h1 a", "h2 b", "h3 c"] {

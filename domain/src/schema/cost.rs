@@ -136,7 +136,7 @@ fn too_costly(node: &Node) -> Problem {
     Problem { pointer: node.pointer.clone(), code: "too_costly", value: "…".to_owned(), message }
 }
 
-/// An order in which every subschema stands before those that it asks of the same value.
+/// An order in which each subschema comes before those that it applies to the same value.
 struct Order {
     numbers: Vec<usize>,
     rank: Vec<usize>,

@@ -26,7 +26,7 @@ pub(super) struct Graph {
 #[derive(Debug, Default)]
 pub(super) struct Node {
     pub(super) pointer: String,
-    /// How much it costs to ask it, without those that it asks.
+    /// The cost of applying it, without the subschemas that it applies.
     pub(super) weight: u64,
     /// Asked of the same value.
     pub(super) here: Vec<usize>,

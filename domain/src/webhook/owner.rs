@@ -1,4 +1,4 @@
-//! What an owner may say of a webhook: its bounds, each told in words.
+//! Checks of what an owner enters for a webhook; each problem is a text for the owner.
 
 use std::collections::BTreeMap;
 

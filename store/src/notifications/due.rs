@@ -8,7 +8,7 @@ use std::time::Duration;
 use posthorn_domain::{
     error_chain::error_chain,
     id::WebhookId,
-    notification::{LastOutcome, Mail, Notification},
+    notification::{LastOutcome, Notification, mail::Mail},
 };
 use tokio_postgres::{Row, types::Json};
 

@@ -1,6 +1,6 @@
 //! Mails that must be sent.
 
-use posthorn_domain::{id::EventId, notification::Mail};
+use posthorn_domain::{id::EventId, notification::mail::Mail};
 
 use crate::{error::StoreError, store::Notifications};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{Timestamp, ToSpan};
-use posthorn_domain::{id::EventId, notification::Mail, replay};
+use posthorn_domain::{id::EventId, notification::mail::Mail, replay};
 use posthorn_store::{Begun, NewReplay, Progress};
 use uuid::Uuid;
 
