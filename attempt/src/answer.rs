@@ -1,4 +1,4 @@
-//! What an attempt came to, and what is kept of the answer.
+//! The result of an attempt, and what is kept of the answer.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::mask::Masks;
 
 /// Bytes kept of an answer's body.
 const MOST_KEPT: usize = 4 << 10;
-/// Bytes of it that are gathered: what is masked must not be cut through by the end of what is kept.
+/// Bytes of a body that are read: more than are kept, so that a masked value is not cut at their end.
 const MOST_GATHERED: usize = 2 * MOST_KEPT;
 /// Headers kept, and bytes of their names and values, each and together: a long one hides no other.
 const MOST_HEADERS: usize = 32;
@@ -24,7 +24,7 @@ const MOST_HEADER_BYTES: usize = 4 << 10;
 pub struct Answer {
     /// In a word.
     pub outcome: Outcome,
-    /// What it tells about the network.
+    /// What it shows about the network.
     pub reach: Reach,
     /// How long its parts took.
     pub phases: Phases,
@@ -34,7 +34,7 @@ pub struct Answer {
     pub connections: u32,
     /// How often the request went out again, since the receiver had not processed it.
     pub repeats: u32,
-    /// The receiver's address, or the one that was dialled last or is forbidden: for operators.
+    /// The receiver's address, else the address that was dialled last or is forbidden: for operators.
     pub address: Option<IpAddr>,
     /// The answer's headers, as far as they are kept.
     pub headers: Vec<(String, String)>,
@@ -74,7 +74,7 @@ impl Beginning {
         &self.0
     }
 
-    /// What is kept of it, as text; what is no text is replaced.
+    /// The bytes that are kept, as text; other bytes are replaced.
     pub(crate) fn text(&self, masks: &Masks) -> String {
         let text = String::from_utf8_lossy(&self.0).replace('\0', "\u{fffd}");
         shortened(masks.hide(text), MOST_KEPT)

@@ -84,7 +84,7 @@ impl Dialler {
         Ok(Dialled { stream, address, is_http2 })
     }
 
-    /// Looks the name up and connects; tells when it began to connect.
+    /// Looks the name up and connects; returns when it began to connect.
     pub(crate) async fn connect(
         &self,
         origin: &Origin,
@@ -139,7 +139,7 @@ impl Dialler {
     }
 }
 
-/// Which address it is, operators are told beside the words.
+/// The message is for the webhook's owner and holds no address; operators see it in `progress`.
 pub(crate) fn blocked(forbidden: &Forbidden, progress: &mut Progress) -> Failure {
     let words = match forbidden {
         Forbidden::Address(address) => {
@@ -188,7 +188,7 @@ async fn connect(addresses: Vec<IpAddr>, port: u16) -> io::Result<(TcpStream, Ip
     }
 }
 
-/// Both families in turn, that of the first address first.
+/// Alternates between the address families, starting with that of the first address.
 fn alternating(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     let is_first_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =

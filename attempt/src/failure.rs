@@ -47,7 +47,7 @@ impl Failure {
         Self { class, words: words.into(), quoted: None, repeat: Repeat::Never, is_local: false }
     }
 
-    /// The same, where nothing of an answer has come.
+    /// The same, before any byte of an answer.
     pub(crate) fn on_kept(self) -> Self {
         Self { repeat: Repeat::OnKept, ..self }
     }

@@ -154,7 +154,7 @@ impl Reading {
 }
 
 impl Answered {
-    /// Reads the body, as far as it is read at all; tells whether the connection can be used again. It may
+    /// Reads the body, as far as it is read at all; returns whether the connection can be used again. It may
     /// be given up at any time: what has come by then stays in `body`.
     pub(crate) async fn read_body<S: AsyncRead + Unpin>(
         &mut self,
@@ -178,7 +178,7 @@ impl Answered {
         }
     }
 
-    /// Takes what has come; tells whether the body ends with it. What came behind the end stays.
+    /// Takes what has come; returns whether the body ends with it. Bytes after the end stay.
     fn take(&mut self, body: &mut Beginning) -> Result<bool, Broken> {
         let Self { unread, framing, chunks, .. } = self;
         let length = match framing {

@@ -84,9 +84,9 @@ impl Drivers {
     }
 }
 
-/// Carries what is sent and received, until the connection ends or nobody holds it any more.
+/// Drives a connection until it ends or is held by no attempt and no pool.
 async fn drive(connection: Connection<Box<dyn Io>, Bytes>, shared: std::sync::Weak<Shared>) {
-    // Each of its streams is told what ended it.
+    // Each of its streams gets the error, too.
     let _ = connection.await;
     if let Some(shared) = shared.upgrade() {
         shared.is_retired.store(true, Relaxed);
@@ -106,7 +106,7 @@ impl Shared {
         self.streams() < self.sender.current_max_send_streams().min(MOST_STREAMS)
     }
 
-    /// Looks whether it is in use, as is done so often, and tells how long it was not.
+    /// How long it has been idle, by the number of calls that found it so; called once in each `every`.
     pub(crate) fn idle_for(&self, every: Duration) -> Duration {
         match self.streams() {
             0 => every * (self.idle_looks.fetch_add(1, Relaxed)),

@@ -2,7 +2,8 @@
 
 /// What stands for a hidden value.
 const HIDDEN: &str = "[hidden]";
-/// Shorter values, and shorter words of a value, are no secrets, and would turn up by chance: bytes.
+/// Bytes of the shortest value, or word of a value, that is masked: shorter ones are no secrets, and occur by
+/// chance.
 const SHORTEST: usize = 4;
 const SHORTEST_WORD: usize = 8;
 

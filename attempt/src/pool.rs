@@ -17,9 +17,9 @@ use crate::{
     target::Origin,
 };
 
-/// How long a connection is kept that nobody uses.
+/// How long an idle connection is kept.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
-/// How often those are looked for that were idle for too long, or have been closed.
+/// How often connections are looked for that were idle for too long, or were closed.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// The most idle connections over all origins.
 const MOST_IDLE: usize = 16_384;
@@ -98,7 +98,7 @@ impl Pool {
         }
     }
 
-    /// Keeps an HTTP/2 connection for those that come after, if there is room.
+    /// Keeps an HTTP/2 connection for later attempts, if there is room.
     pub(crate) fn share(&self, origin: &Arc<Origin>, shared: &Arc<Shared>) {
         let mut kept = self.kept();
         if self.most_per_origin == 0 {
@@ -110,7 +110,7 @@ impl Pool {
         }
     }
 
-    /// Closes those that were idle for too long, or that have nothing to wait for.
+    /// Closes connections that were idle for too long, or were closed by the receiver.
     pub(crate) fn sweep(&self, now: Instant) {
         let mut over = Vec::new();
         let mut kept = self.kept();
@@ -149,7 +149,7 @@ impl Bucket {
     }
 }
 
-/// Whether a connection is open and nothing has come on it, which would belong to no request.
+/// Whether a connection is open and no byte has come on it: such a byte would belong to no request.
 fn is_quiet(stream: &mut dyn Io) -> bool {
     let mut byte = [0];
     let mut buffer = ReadBuf::new(&mut byte);

@@ -132,7 +132,7 @@ impl Receivers {
         Ok(Kept::Http2(stream))
     }
 
-    /// Reads what is kept of an answer, and keeps its connection if that is at its end.
+    /// Reads what is kept of an answer's body, and keeps its connection if the body has ended.
     async fn read(
         &self,
         answer: Answer,
@@ -159,7 +159,7 @@ impl Receivers {
     }
 }
 
-/// Closes connections that nobody will use, until the client goes.
+/// Closes unused connections, until the client is dropped.
 async fn sweep(pool: Arc<Pool>) {
     let mut every = interval(SWEEP_EVERY);
     loop {

@@ -16,7 +16,7 @@ use url::Position;
 
 use crate::mask::Masks;
 
-/// A webhook made ready for attempts. It keeps nothing else of the webhook: a dispatcher has one for each.
+/// What attempts need of a webhook, and no more: a dispatcher has one for each webhook.
 pub struct Target {
     /// The webhook's id.
     pub id: WebhookId,
@@ -60,7 +60,7 @@ pub(crate) struct Origin {
     pub(crate) http2: bool,
 }
 
-/// Why nothing can be sent to a webhook: nothing goes out unsigned.
+/// Why no request can be signed for a webhook.
 #[derive(Debug, thiserror::Error)]
 pub enum Unready {
     /// A secret does not open.
@@ -78,7 +78,7 @@ impl Target {
     /// Makes a webhook ready.
     ///
     /// # Errors
-    /// If there is nothing to sign with.
+    /// If it has no secret to sign with.
     pub fn prepare(webhook: &Webhook, keys: &KeyRing, addresses: &AddressPolicy) -> Result<Self, Unready> {
         let open = |secret: &posthorn_domain::webhook::LiveSecret| {
             Ok((keys.open(&secret.sealed, webhook.id)?, secret.expires_at))
@@ -111,7 +111,7 @@ impl Target {
     }
 }
 
-/// Those that were saved passed `domain::webhook`'s checks; what is no header all the same is left out.
+/// Saved headers have passed the checks of `domain::webhook::owner`; any that is invalid all the same is skipped.
 fn headers(own: &BTreeMap<String, String>) -> Box<[(Box<str>, Box<str>)]> {
     let read = |(name, value): (&String, &String)| {
         HeaderValue::from_str(value).ok()?;

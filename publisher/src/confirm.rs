@@ -1,12 +1,12 @@
 //! A channel in confirm mode with a single owner: the one safe way to pipeline publishes.
 //!
-//! Tasks that share a confirming channel can get each other's confirms, and lapin 4.12 hands a
-//! `basic.return` to whichever confirm completes next. So a [`ConfirmChannel`] is not cloneable, and
-//! [`confirmed`](ConfirmChannel::confirmed) looks at everything that has completed before it reports
-//! any of it: one nack or return makes all that is in flight doubtful. What remains: where the broker
-//! confirms many at once, lapin completes them one by one in no order, so that a clean one may be
-//! reported an instant before the return that was meant for it surfaces on another. That takes a
-//! mandatory publish to a queue that was deleted at that moment.
+//! In lapin 4.12, tasks that share a confirming channel can get each other's confirms, and a `basic.return`
+//! is attached to the confirm that completes next. So a [`ConfirmChannel`] cannot be cloned, and
+//! [`confirmed`](ConfirmChannel::confirmed) checks all confirms that have completed before it returns any:
+//! after one nack or return nothing in flight counts as published. One case remains: lapin completes confirms
+//! of one `multiple` acknowledgement in any order, so that the confirm of a returned message may be reported
+//! just before the return appears on another. That needs a mandatory publish to a queue that is deleted at
+//! that moment.
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};

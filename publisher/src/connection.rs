@@ -21,7 +21,7 @@ pub(crate) const MOST_IN_FLIGHT: usize = 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A connection on which nothing was confirmed for so long is given up.
+/// The longest time without a confirm, after which a connection is replaced.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the broker cannot be reached.
@@ -152,5 +152,21 @@ fn with_cause(error: &dyn Error) -> String {
     match error.source().map(ToString::to_string) {
         Some(cause) if !message.contains(&cause) => format!("{message}: {cause}"),
         _ => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::confirm::Unconfirmed;
+
+    #[test]
+    fn a_failure_names_its_cause_once() {
+        let refused = || std::io::Error::other("refused");
+        let lost = Unconfirmed::Channel(lapin::ErrorKind::IOError(std::sync::Arc::new(refused())).into());
+        let message = with_cause(&lost);
+        assert!(message.starts_with("the channel failed: "), "{message}");
+        assert_eq!(message.matches("refused").count(), 1, "{message}");
+        assert_eq!(with_cause(&refused()), "refused");
     }
 }

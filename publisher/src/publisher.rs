@@ -37,7 +37,7 @@ pub enum PublishError {
     /// The broker did not confirm in time. It may have the event: publish again with the same id.
     #[error("RabbitMQ did not confirm the event within {} s{reason}; publish it again with the same id", PUBLISH_TIMEOUT.as_secs())]
     Unconfirmed {
-        /// What went wrong last, in brackets; empty if nothing but time has passed.
+        /// The last failure of the connection, in brackets; empty if there was none.
         reason: String,
     },
 }

@@ -1,5 +1,5 @@
 //! Sends spans to a collector, in batches, from a thread of its own. A collector that is slow or gone
-//! costs spans and nothing else: what waits for it is bounded.
+//! loses spans only: the queue of spans is bounded.
 
 use std::{env, sync::OnceLock, time::Duration};
 
@@ -46,7 +46,7 @@ pub fn start(endpoint: &str, service: &str, version: &'static str) -> Result<Exp
         .with_resource(resource(service, version))
         .with_batch_exporter(exporter)
         .build();
-    // Only the first counts, and nobody starts twice.
+    // Only the first call counts; a process starts once.
     let _ = TRACER.set(provider.tracer("posthorn"));
     Ok(Exporter(provider))
 }

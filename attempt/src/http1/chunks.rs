@@ -37,7 +37,7 @@ impl Chunks {
         matches!(self.part, Part::Done)
     }
 
-    /// Reads on, gives the body's bytes to `take`, and tells how many of these it has read: all, unless the
+    /// Reads on, gives the body's bytes to `take`, and returns how many of these it has read: all, unless the
     /// body is done.
     pub(super) fn read(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<usize, Broken> {
         let mut at = 0;

@@ -9,7 +9,7 @@ pub(super) enum Framing {
     Chunked,
     /// With the connection.
     UntilClose,
-    /// Nobody can tell: what has come is all that is looked at.
+    /// Unknown: only the bytes that came with the head are read.
     Unknown,
 }
 

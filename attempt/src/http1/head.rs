@@ -35,7 +35,7 @@ struct Field {
 }
 
 impl Head {
-    /// Whether another answer follows. 101 is none of those: nobody asked for another protocol.
+    /// Whether another answer follows. Not after 101: no other protocol was requested.
     pub(super) fn is_interim(&self) -> bool {
         (100..200).contains(&self.status) && self.status != 101
     }
@@ -93,7 +93,7 @@ fn read_status(line: &[u8]) -> Option<(u8, u16)> {
     (minor.is_ascii_digit() && is_number && status >= 100).then_some((minor - b'0', status))
 }
 
-/// Lines that are no header are left out, and what is folded under them.
+/// Skips lines that are no header, and their continuation lines.
 fn read_fields<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<Field> {
     let mut fields: Vec<Field> = Vec::new();
     let mut is_open = false;

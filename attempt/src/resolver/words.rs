@@ -9,7 +9,7 @@ use hickory_resolver::{
 
 pub(super) const NO_ADDRESS: &str = "the name exists, but has no address";
 
-/// Why a lookup that took this long came to nothing.
+/// Why a lookup that took this long failed.
 pub(super) fn reason(error: &NetError, took: Duration) -> String {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(none)) => no_records(none),
