@@ -28,7 +28,7 @@ pub struct Health {
     /// Since when it fails, in which epoch, and until when at least.
     pub failing: Option<Failing>,
     /// When its owner was last notified that it is failing.
-    pub told_at: Option<Timestamp>,
+    pub notified_at: Option<Timestamp>,
 }
 
 /// A webhook fails.
@@ -55,7 +55,7 @@ pub struct Trouble {
 
 /// A change that its owner is notified of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum HealthChange {
     /// It fails, since then.
     Failing(Timestamp),
     /// It accepts deliveries again.
@@ -70,7 +70,7 @@ pub fn is_half_used(attempt: u32, retries: usize) -> bool {
 
 /// Whether a webhook is failing after `troubles`, and the change to notify its owner of. Attempts are recorded
 /// in any order, so `troubles` may be older than the last accepted attempt.
-pub fn follow(health: &Health, troubles: &[Trouble]) -> (Option<Failing>, Option<Turn>) {
+pub fn follow(health: &Health, troubles: &[Trouble]) -> (Option<Failing>, Option<HealthChange>) {
     if health.state != State::Enabled {
         return (health.failing, None);
     }
@@ -82,10 +82,10 @@ pub fn follow(health: &Health, troubles: &[Trouble]) -> (Option<Failing>, Option
     };
     let failing = Some(Failing { epoch: health.epoch, until });
     match (was, health.last_accepted_at.filter(|accepted_at| *accepted_at >= until)) {
-        (Some(_), Some(accepted_at)) => (None, Some(Turn::Recovered(accepted_at))),
+        (Some(_), Some(accepted_at)) => (None, Some(HealthChange::Recovered(accepted_at))),
         (Some(_), None) => (failing, None),
         (None, _) => match counting.find(|trouble| !health.is_quiet(trouble.at)) {
-            Some(trouble) => (failing, Some(Turn::Failing(trouble.at))),
+            Some(trouble) => (failing, Some(HealthChange::Failing(trouble.at))),
             None => (None, None),
         },
     }
@@ -103,7 +103,7 @@ impl Health {
     }
 
     fn is_quiet(&self, at: Timestamp) -> bool {
-        self.told_at.is_some_and(|told_at| at.duration_since(told_at).unsigned_abs() < QUIET)
+        self.notified_at.is_some_and(|notified_at| at.duration_since(notified_at).unsigned_abs() < QUIET)
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
             disable_policy: DisablePolicy::Exhausted,
             last_accepted_at: Some(at(5000)),
             failing: None,
-            told_at: None,
+            notified_at: None,
         }
     }
 
@@ -142,23 +142,23 @@ mod tests {
         let mut health = healthy();
         let (failing, turn) = follow(&health, &[trouble(6000), trouble(6100)]);
         assert_eq!(failing, Some(Failing { epoch: 1, until: at(7100) }));
-        assert_eq!(turn, Some(Turn::Failing(at(6000))));
+        assert_eq!(turn, Some(HealthChange::Failing(at(6000))));
 
-        (health.failing, health.told_at) = (failing, Some(at(6000)));
+        (health.failing, health.notified_at) = (failing, Some(at(6000)));
         health.last_accepted_at = Some(at(7099));
         assert_eq!(follow(&health, &[]), (failing, None), "others are accepted, this one is still due");
         let (longer, turn) = follow(&health, &[trouble(7100)]);
         assert_eq!((longer, turn), (Some(Failing { epoch: 1, until: at(8100) }), None), "told once");
 
         health.last_accepted_at = Some(at(7100));
-        assert_eq!(follow(&health, &[]), (None, Some(Turn::Recovered(at(7100)))));
+        assert_eq!(follow(&health, &[]), (None, Some(HealthChange::Recovered(at(7100)))));
     }
 
     #[test]
     fn what_flaps_is_told_only_once_in_a_while() {
-        let health = Health { told_at: Some(at(6000)), ..healthy() };
+        let health = Health { notified_at: Some(at(6000)), ..healthy() };
         assert_eq!(follow(&health, &[trouble(6599)]), (None, None));
-        assert!(matches!(follow(&health, &[trouble(6600)]), (Some(_), Some(Turn::Failing(_)))));
+        assert!(matches!(follow(&health, &[trouble(6600)]), (Some(_), Some(HealthChange::Failing(_)))));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use posthorn_domain::{
-    health::{Failing, Health, Trouble, Turn, follow as decide, is_half_used},
+    health::{Failing, Health, HealthChange, Trouble, follow as decide, is_half_used},
     id::WebhookId,
     journal::Attempted,
     notification::{Kind, LastOutcome},
@@ -62,7 +62,7 @@ struct Change {
     webhook_id: Uuid,
     epoch: u32,
     failing: Option<Failing>,
-    turn: Option<Turn>,
+    health_change: Option<HealthChange>,
     outcome: Option<LastOutcome>,
 }
 
@@ -120,34 +120,34 @@ fn health(row: &Row) -> Result<Health, String> {
         failing: number("failing_epoch")
             .zip(row.get("failing_until"))
             .map(|(epoch, until)| Failing { epoch, until }),
-        told_at: row.get("told_failing_at"),
+        notified_at: row.get("told_failing_at"),
     })
 }
 
 fn change(webhook_id: Uuid, health: &Health, troubles: &[(Trouble, &Attempted)]) -> Option<Change> {
     let known: Vec<_> = troubles.iter().map(|(trouble, _)| *trouble).collect();
-    let (failing, turn) = decide(health, &known);
-    if (failing, turn) == (health.failing, None) {
+    let (failing, health_change) = decide(health, &known);
+    if (failing, health_change) == (health.failing, None) {
         return None;
     }
-    let cause = match turn {
-        Some(Turn::Failing(at)) => troubles.iter().find(|(trouble, _)| trouble.at == at),
-        Some(Turn::Recovered(_)) | None => None,
+    let cause = match health_change {
+        Some(HealthChange::Failing(at)) => troubles.iter().find(|(trouble, _)| trouble.at == at),
+        Some(HealthChange::Recovered(_)) | None => None,
     };
     let outcome = cause.map(|(_, attempted)| outcome(attempted));
-    Some(Change { webhook_id, epoch: health.epoch, failing, turn, outcome })
+    Some(Change { webhook_id, epoch: health.epoch, failing, health_change, outcome })
 }
 
 async fn write(transaction: &Transaction<'_>, changes: &[Change]) -> Result<(), Error> {
-    let told_at = |change: &Change| match change.turn {
-        Some(Turn::Failing(at)) => Some(at),
-        Some(Turn::Recovered(_)) | None => None,
+    let notified_at = |change: &Change| match change.health_change {
+        Some(HealthChange::Failing(at)) => Some(at),
+        Some(HealthChange::Recovered(_)) | None => None,
     };
     let update = "UPDATE webhook_health
                   SET failing_epoch = change.epoch, failing_until = change.until,
-                      told_failing_at = coalesce(change.told_at, told_failing_at)
+                      told_failing_at = coalesce(change.notified_at, told_failing_at)
                   FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[])
-                       AS change (id, epoch, until, told_at)
+                       AS change (id, epoch, until, notified_at)
                   WHERE webhook_id = change.id";
     transaction
         .execute(
@@ -156,16 +156,16 @@ async fn write(transaction: &Transaction<'_>, changes: &[Change]) -> Result<(), 
                 &column!(changes.iter(), change => change.webhook_id),
                 &column!(changes.iter(), change => change.failing.map(|failing| signed(failing.epoch))),
                 &column!(changes.iter(), change => change.failing.map(|failing| failing.until)),
-                &column!(changes.iter(), change => told_at(change)),
+                &column!(changes.iter(), change => notified_at(change)),
             ],
         )
         .await?;
     let insert = "INSERT INTO notifications (kind, webhook_id, epoch, happened_at, outcome)
                   VALUES ($1, $2, $3, $4, $5)";
     for change in changes {
-        let (kind, at) = match change.turn {
-            Some(Turn::Failing(at)) => (Kind::Failing, at),
-            Some(Turn::Recovered(at)) => (Kind::Recovered, at),
+        let (kind, at) = match change.health_change {
+            Some(HealthChange::Failing(at)) => (Kind::Failing, at),
+            Some(HealthChange::Recovered(at)) => (Kind::Recovered, at),
             None => continue,
         };
         let outcome = change.outcome.as_ref().map(Json);
