@@ -14,7 +14,7 @@ use posthorn_domain::{
     step::Step,
 };
 use posthorn_publisher::Publisher;
-use posthorn_tests::{App, Receiver, Servers, always, event, eventually_is};
+use posthorn_tests::{App, Receiver, Servers, always, event, eventually_is, metrics};
 use uuid::Uuid;
 
 const DEFINITIONS: &str = include_str!("../../../deploy/rabbitmq/definitions.json");
@@ -44,6 +44,11 @@ async fn every_role_works_with_the_least_rights() {
     log_in(&mut app, &servers, "api", Some("api"));
     let api = app.api().await;
     let webhook = app.add_webhook(&receiver.url("/"), &[]).await;
+    let router = &mut processes[0];
+    eventually_is("webhooks that the router knows", Some(1.0), async || {
+        metrics::parse(&router.page("/metrics").await.1).get("posthorn_webhooks").copied()
+    })
+    .await;
     let event = event("todo.created");
     let publisher = Publisher::connect(&user_url(&servers, "publisher"), &app.prefix).await.unwrap();
     publisher.publish(&event).await.unwrap();
