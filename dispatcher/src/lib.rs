@@ -183,6 +183,7 @@ async fn serve(
     consumers.stop().await;
     if stop.is_cancelled() {
         dispatcher.deliveries.close();
+        dispatcher.consuming.set(Some("it takes nothing new".to_owned()));
         tracing::info!(
             running = dispatcher.deliveries.len(),
             "takes nothing new, finishes the attempts that run"

@@ -51,5 +51,5 @@ pub use reply::{Gate, Reply, Then, always, statuses};
 pub use request::Request;
 pub use servers::Servers;
 pub use trapped::{Expected, Trapped};
-pub use wait::{IN_FORCE, PATIENCE, eventually, eventually_is, within};
+pub use wait::{IN_FORCE, PATIENCE, eventually, eventually_is, lasts, within};
 pub use webhook::Webhook;

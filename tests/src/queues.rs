@@ -1,5 +1,8 @@
 //! What an installation's queues hold, as the broker says.
 
+use posthorn_proto::v1::JournalBatch;
+use prost::Message;
+
 use crate::{App, Event, IN_FORCE, Webhook, cleanup::retry_delays, database::uuid_of, event::event, within};
 
 impl App {
@@ -49,4 +52,9 @@ impl App {
     pub async fn is_served_by(&self, webhook: &Webhook, dispatchers: u32) {
         crate::eventually_is("consumers", dispatchers, async || self.consumers(webhook).await).await;
     }
+}
+
+/// How many entries batches of the journal hold: each is a field 1 of a `JournalBatch`.
+pub fn journal_entries(batches: &[Vec<u8>]) -> usize {
+    batches.iter().map(|batch| JournalBatch::decode(batch.as_slice()).expect("a batch").entries.len()).sum()
 }

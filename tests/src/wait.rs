@@ -1,4 +1,5 @@
-//! Waiting for conditions. The pause between two looks is the only sleep of the tests.
+//! Waiting for conditions. The pause between two looks is the only sleep of the tests, but for faults that
+//! have to last so long.
 
 use std::{
     fmt::Debug,
@@ -44,6 +45,11 @@ pub async fn eventually_is<T: PartialEq + Debug>(
         }
         assert!(looks.another().await, "{what}: {observed:?} after {PATIENCE:?}, expected {expected:?}");
     }
+}
+
+/// A fault lasts so long. Never to wait for what must come, or must not.
+pub async fn lasts(fault: Duration) {
+    tokio::time::sleep(fault).await;
 }
 
 struct Looks {

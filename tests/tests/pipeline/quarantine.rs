@@ -39,6 +39,7 @@ async fn an_event_that_ends_every_session_is_quarantined_and_the_others_are_rout
     let after = event("todo.created");
     app.publish(&after).await;
     receiver.receives_of(&after.id, 1).await;
+    app.database.records_event(&after.id).await;
     assert_eq!(app.database.rejected_events().await.len(), 0);
 
     let listed = app.run(&["quarantine", "list", "--json"]).await.json();

@@ -12,11 +12,11 @@ async fn roles_started_before_the_migrations_wait_for_them_and_say_so() {
         eventually("the readiness names the migrations", async || {
             let (status, readiness) = process.readiness().await;
             let missing = readiness["missing"].to_string().to_lowercase();
-            (status == 503 && readiness["ready"] == false && missing.contains("migrat")).then_some(())
+            (status == 503 && readiness["ready"] == false && missing.contains("posthorn migrate"))
+                .then_some(())
         })
         .await;
         assert_eq!(process.page("/livez").await.0, 200);
-        assert!(process.log().contains("posthorn migrate"), "{}", process.log());
     }
 
     app.run(&["migrate"]).await.success();

@@ -90,7 +90,7 @@ async fn a_stopping_dispatcher_takes_nothing_new_and_finishes_the_attempts_it_ha
     receiver.receives(1).await;
 
     roles.dispatcher.terminate();
-    takes_nothing_new(&roles.dispatcher).await;
+    takes_nothing_new(&mut roles.dispatcher).await;
     app.publish(&later).await;
     eventually_is("waiting batches", 1, async || app.waiting_batches().await).await;
     assert!(roles.dispatcher.is_running(), "it waits for the attempt");
@@ -118,7 +118,7 @@ async fn a_second_sigterm_ends_a_role_at_once_and_shows_in_its_exit_code() {
     receiver.receives(1).await;
 
     roles.dispatcher.terminate();
-    takes_nothing_new(&roles.dispatcher).await;
+    takes_nothing_new(&mut roles.dispatcher).await;
     assert!(roles.dispatcher.is_running(), "it waits for the attempt");
     roles.dispatcher.terminate();
 
@@ -160,10 +160,11 @@ async fn two_webhooks(app: &App, receiver: &Receiver) -> [Webhook; 2] {
     [app.add_webhook(&receiver.url("/a"), &types).await, app.add_webhook(&receiver.url("/b"), &types).await]
 }
 
-/// A queue counts a cancelled consumer as long as it has a delivery in hand: the log tells instead.
-async fn takes_nothing_new(dispatcher: &Process) {
+/// A queue counts a cancelled consumer as long as it has a delivery in hand: the dispatcher tells itself.
+async fn takes_nothing_new(dispatcher: &mut Process) {
     eventually("the dispatcher takes nothing new", async || {
-        dispatcher.log().contains("takes nothing new").then_some(())
+        let (_, readiness) = dispatcher.readiness().await;
+        readiness["missing"].to_string().contains("takes nothing new").then_some(())
     })
     .await;
 }

@@ -78,11 +78,10 @@ async fn a_service_may_bind_a_queue_of_its_own_to_the_events() {
 }
 
 async fn refuses_to_start(app: &App, role: &str, queue: &str, argument: &str) {
-    let mut process = app.spawn(&[role]);
-    let code = process.exit_code().await;
-    let log = process.log();
-    assert_eq!(code, 1, "{log}");
-    assert!(log.contains(queue) && log.contains(argument), "{log}");
+    let refused = app.run(&[role]).await;
+    let last = refused.stderr.lines().last().unwrap_or_default();
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(last.starts_with("error: ") && last.contains(queue) && last.contains(argument), "{last}");
 }
 
 /// Those that Posthorn gives: the broker tells of the first that differs, and that must be the TTL.
