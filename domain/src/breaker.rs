@@ -136,6 +136,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test begins at some time")]
     fn ten_failures_in_a_row_open_it_and_one_answer_closes_it() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
@@ -151,6 +152,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test begins at some time")]
     fn one_attempt_at_a_time_probes_after_pauses_that_double_up_to_a_minute() {
         let mut now = Instant::now();
         let mut breaker = opened(now);
@@ -170,6 +172,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test begins at some time")]
     fn a_probe_that_was_not_made_leaves_the_pause_as_it_was() {
         let now = Instant::now();
         let mut breaker = opened(now);
@@ -179,6 +182,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test begins at some time")]
     fn one_delivery_at_a_time_is_the_canary() {
         let mut breaker = Breaker::default();
         assert!(!breaker.takes_canary(false), "it is closed");

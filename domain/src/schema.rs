@@ -259,6 +259,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test bounds how long it takes")]
     fn what_would_double_at_each_level_is_refused_at_once() {
         let started = std::time::Instant::now();
         for levels in [17, 24] {

@@ -33,6 +33,7 @@ fn webhook(number: usize) -> Uuid {
 }
 
 /// An index over `count` rules, with what it took to fill it.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures")]
 fn filled(count: usize, mut rule: impl FnMut() -> Rule) -> Index {
     let index = Index::default();
     let before = resident_bytes();
@@ -97,6 +98,7 @@ fn mixed_rules(mut group: Group<'_>, is_distinct: bool) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures")]
 fn changes(group: &mut Group<'_>, count: usize, index: &Index, some: &[(Uuid, [Rule; 1])]) {
     for (name, is_adding) in [("add", true), ("remove", false)] {
         group.bench_function(BenchmarkId::new(name, count), |bencher| {

@@ -222,6 +222,7 @@ proptest! {
 
 /// Twenty webhooks of a company name a thousand fields each, and an event has them all.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the test bounds how long it takes")]
 fn wide_patterns_on_a_wide_event_take_no_square_of_time() {
     let name = |webhook: usize, field: usize| format!("f{webhook:02}_{field:03}");
     let index = Index::default();

@@ -206,6 +206,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test bounds how long it takes")]
     fn twenty_thousand_fields_in_use_take_no_square_of_time() {
         let name = |number: usize| format!("field_{number}");
         let list = |dot: &str| {
