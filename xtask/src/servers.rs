@@ -1,7 +1,6 @@
 //! A private RabbitMQ and PostgreSQL in a folder of their own.
 
 use std::{
-    env,
     fs::{self, File},
     path::{Path, PathBuf},
     time::Duration,
@@ -13,6 +12,7 @@ use crate::{packages, say};
 
 mod broker;
 mod connections;
+mod debian;
 mod epmd;
 mod given;
 mod ports;
@@ -58,7 +58,7 @@ impl Servers {
 
     fn up_with(&self, given: &Settings) -> anyhow::Result<Settings> {
         let _lock = self.lock()?;
-        let ports = Ports::choose(&self.folder)?;
+        let ports = self.choose_ports()?;
         let (broker, postgres) =
             (Broker::of(&self.folder, &ports), Postgres::of(&self.folder, ports.postgres));
         let mut launched = false;
@@ -84,7 +84,7 @@ impl Servers {
     /// Starts PostgreSQL alone, with TLS and a socket, and PgBouncer before it.
     pub fn up_connections(&self) -> anyhow::Result<(Settings, Connections)> {
         let _lock = self.lock()?;
-        let ports = Ports::choose(&self.folder)?;
+        let ports = self.choose_ports()?;
         let postgres = Postgres::of(&self.folder, ports.postgres);
         let connections = connections::start(&postgres)?;
         let settings = Settings { amqp_url: None, database_url: Some(postgres.url()) };
@@ -162,6 +162,21 @@ impl Servers {
         (Broker::of(&self.folder, &ports).process(), Postgres::of(&self.folder, ports.postgres).process())
     }
 
+    /// The ports that were chosen before, and of servers that don't run others where they are taken.
+    fn choose_ports(&self) -> anyhow::Result<Ports> {
+        let mut ports = Ports::read(&self.folder).unwrap_or_default();
+        let broker = Broker::of(&self.folder, &ports);
+        if broker.process().is_none() {
+            broker.stop_epmd()?;
+            ports.choose_for_broker()?;
+        }
+        if Postgres::of(&self.folder, ports.postgres).process().is_none() {
+            ports.choose_for_postgres()?;
+        }
+        ports.write(&self.folder)?;
+        Ok(ports)
+    }
+
     fn with_broker(&self, act: impl FnOnce(&Broker<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let (_lock, ports) = self.started()?;
         act(&Broker::of(&self.folder, &ports))
@@ -177,9 +192,4 @@ impl Servers {
     fn lock(&self) -> anyhow::Result<File> {
         packages::lock(&self.folder.join("lock"), BUSY)
     }
-}
-
-/// A folder with another Debian, whose RabbitMQ is used instead of this machine's; needs root.
-fn other_debian() -> Option<PathBuf> {
-    env::var_os("POSTHORN_RABBITMQ_ROOT").filter(|root| !root.is_empty()).map(PathBuf::from)
 }

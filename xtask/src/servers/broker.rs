@@ -10,8 +10,8 @@ use std::{
 
 use anyhow::{bail, ensure};
 
-use super::{Ports, epmd::Epmd, other_debian, settings::write_privately};
-use crate::{packages, port, process, repository, say, wait};
+use super::{debian, epmd::Epmd, ports::Ports, settings::write_privately};
+use crate::{packages, port, process, say, wait};
 
 /// Not Debian's wrapper in PATH, which switches users.
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
@@ -21,24 +21,11 @@ const STOPS_WITHIN: Duration = Duration::from_secs(30);
 const SETTINGS: &str = "log.file.level = info\nraft.wal_max_size_bytes = 67108864\n";
 /// Enough for many connections and queues; a huge limit makes Erlang slow to start.
 const OPEN_FILES: u64 = 65_536;
-/// Mounts are seen by the command alone, and go with it.
-const WITHIN: &str = r#"set -e
-    mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev"
-    for folder in "$1" "$2"; do mkdir -p "$0$folder" && mount --bind "$folder" "$0$folder"; done
-    exec chroot "$0" "${@:3}""#;
 
 pub(super) struct Broker<'a> {
     folder: &'a Path,
     home: PathBuf,
     ports: &'a Ports,
-}
-
-/// The words before a command that run it where RabbitMQ is installed: in the folder with another Debian,
-/// if there is one. There it sees this repository and the servers' folder.
-pub(super) fn inside(folder: &Path) -> Vec<String> {
-    let Some(root) = other_debian() else { return Vec::new() };
-    let paths = [root.as_path(), repository(), folder].map(|path| path.display().to_string());
-    ["unshare", "--mount", "bash", "-c", WITHIN].map(str::to_owned).into_iter().chain(paths).collect()
 }
 
 impl<'a> Broker<'a> {
@@ -61,7 +48,7 @@ impl<'a> Broker<'a> {
             say(format!("RabbitMQ: already running on port {}", self.ports.amqp));
             return Ok(false);
         }
-        if other_debian().is_none() {
+        if debian::other().is_none() {
             packages::provide("rabbitmq-server", || Path::new(PROGRAMS).join("rabbitmq-server").exists())?;
         }
         self.prepare()?;
@@ -88,7 +75,7 @@ impl<'a> Broker<'a> {
     /// The words that run one of RabbitMQ's programs with the settings of this node and no others.
     fn command(&self, program: &str) -> Vec<String> {
         let (home, ports) = (self.home.display(), self.ports);
-        let mut words = inside(self.folder);
+        let mut words = debian::inside(self.folder);
         words.extend(["env", "-C", &home.to_string(), "-i"].map(str::to_owned));
         words.extend([
             format!("PATH={}", std::env::var("PATH").unwrap_or_default()),
@@ -150,6 +137,10 @@ impl<'a> Broker<'a> {
             }
             None => say("RabbitMQ: not running"),
         }
+        self.epmd().stop()
+    }
+
+    pub(super) fn stop_epmd(&self) -> anyhow::Result<()> {
         self.epmd().stop()
     }
 

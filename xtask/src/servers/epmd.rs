@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::ensure;
 
-use super::broker::inside;
+use super::debian;
 use crate::{port, process, wait};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ impl Epmd {
         if self.process().is_some() {
             return Ok(());
         }
-        let mut words = inside(&self.folder);
+        let mut words = debian::inside(&self.folder);
         let home = self.home.display().to_string();
         words.extend(["env", "-C", &home, "epmd", "-port"].map(str::to_owned));
         words.extend([self.port.to_string(), "-address".to_owned(), "127.0.0.1".to_owned()]);

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Settings, ports::Ports};
+use super::{ports::Ports, settings::Settings};
 use crate::local;
 
 const TIMEOUT: Duration = Duration::from_secs(10);

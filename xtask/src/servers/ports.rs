@@ -2,7 +2,6 @@
 
 use std::{fs, path::Path};
 
-use super::{Broker, Postgres, epmd::Epmd};
 use crate::port;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,22 +21,21 @@ impl Ports {
         fs::read_to_string(folder.join("ports")).ok().map(|text| Self::parse(&text))
     }
 
-    /// Reads or chooses. A port that something else has taken since is replaced, except that of a server
-    /// that runs; the data does not depend on it.
-    pub(super) fn choose(folder: &Path) -> anyhow::Result<Self> {
-        let mut ports = Self::read(folder).unwrap_or_default();
-        if ports.node.is_empty() {
-            ports.node = format!("posthorn-{:016x}@localhost", port::random()?);
+    /// Chooses those of RabbitMQ that were not chosen yet, or that something else has taken since.
+    pub(super) fn choose_for_broker(&mut self) -> anyhow::Result<()> {
+        if self.node.is_empty() {
+            self.node = format!("posthorn-{:016x}@localhost", port::random()?);
         }
-        if Broker::of(folder, &ports).process().is_none() {
-            Epmd::of(folder, ports.epmd).stop()?;
-            keep_or_replace([&mut ports.amqp, &mut ports.distribution, &mut ports.epmd])?;
-        }
-        if Postgres::of(folder, ports.postgres).process().is_none() {
-            keep_or_replace([&mut ports.postgres])?;
-        }
-        fs::write(folder.join("ports"), ports.text())?;
-        Ok(ports)
+        keep_or_replace([&mut self.amqp, &mut self.distribution, &mut self.epmd])
+    }
+
+    /// Chooses that of PostgreSQL in the same way.
+    pub(super) fn choose_for_postgres(&mut self) -> anyhow::Result<()> {
+        keep_or_replace([&mut self.postgres])
+    }
+
+    pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        Ok(fs::write(folder.join("ports"), self.text())?)
     }
 
     fn parse(text: &str) -> Self {
