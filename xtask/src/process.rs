@@ -24,8 +24,12 @@ pub fn is_alive(id: u32) -> bool {
 /// The process whose id is the first line of a file, if it runs and works in `folder`. The folder tells it
 /// from a process that got the same id after a crash or a reboot.
 pub fn named_by(file: &Path, folder: &Path) -> Option<u32> {
-    let id = fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()?;
-    (is_alive(id) && works_in(id, folder)).then_some(id)
+    written_in(file).filter(|id| is_alive(*id) && works_in(*id, folder))
+}
+
+/// The process id in the first line of a file.
+pub fn written_in(file: &Path) -> Option<u32> {
+    fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
 }
 
 fn works_in(id: u32, folder: &Path) -> bool {

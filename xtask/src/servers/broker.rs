@@ -42,6 +42,11 @@ impl<'a> Broker<'a> {
         process::named_by(&self.home.join("vm.pid"), &self.home)
     }
 
+    /// Whether what was started lives. On its way into another Debian it works in other folders for a moment.
+    fn is_alive(&self) -> bool {
+        process::written_in(&self.home.join("vm.pid")).is_some_and(process::is_alive)
+    }
+
     /// Starts the node without waiting for it; answers whether it did not run.
     pub(super) fn launch(&self) -> anyhow::Result<bool> {
         if self.process().is_some() {
@@ -110,7 +115,7 @@ impl<'a> Broker<'a> {
     pub(super) fn wait(&self) -> anyhow::Result<()> {
         let mut ended = false;
         let answers = wait::until(STARTS_WITHIN, || {
-            ended = self.process().is_none();
+            ended = !self.is_alive();
             ended || self.answers().unwrap_or_default()
         })?;
         if ended || !answers {

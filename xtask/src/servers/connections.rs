@@ -95,8 +95,7 @@ fn start_pgbouncer(home: &Path, postgres: u16) -> anyhow::Result<u16> {
 }
 
 pub(super) fn stop(postgres: &Postgres) -> anyhow::Result<()> {
-    let id = fs::read_to_string(postgres.home().join("pgbouncer.pid"));
-    let id = id.ok().and_then(|text| text.trim().parse().ok());
+    let id = process::written_in(&postgres.home().join("pgbouncer.pid"));
     match id.filter(|id| is_pgbouncer(*id)) {
         Some(id) => process::stop(id, "INT", PATIENCE),
         None => Ok(()),

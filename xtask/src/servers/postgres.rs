@@ -173,8 +173,7 @@ fn installed() -> anyhow::Result<PathBuf> {
 
 /// PostgreSQL treats the pid file of a crashed server well, unless something else got its process id.
 fn forget_stale_pid(file: &Path) -> anyhow::Result<()> {
-    let id = fs::read_to_string(file).ok().and_then(|text| text.lines().next()?.trim().parse().ok());
-    if id.is_some_and(process::is_alive) {
+    if process::written_in(file).is_some_and(process::is_alive) {
         fs::remove_file(file)?;
     }
     Ok(())
