@@ -1,6 +1,5 @@
 -- A history of ten days: 100 webhooks, 250,000 events, 1,000,000 attempts, of which two webhooks have a
 -- quarter each; a catalogue, and statistics of three months.
-SELECT setseed(0.5);
 DO $$ DECLARE day date; tbl text; BEGIN
     FOR day IN SELECT generate_series(current_date - 10, current_date + 1, '1 day') LOOP
         FOREACH tbl IN ARRAY '{events,event_conflicts,attempts,rejected_events,dropped_deliveries}'::text[] LOOP
@@ -30,7 +29,7 @@ INSERT INTO attempts (started_on, id, event_ref, digest, event_id, webhook_id, e
     SELECT (at AT TIME ZONE 'utc')::date, gen_random_uuid(), event_ref('c' || n % 50, 'evt-' || n), '00000000-0000-0000-0000-000000000000', 'evt-' || n,
            webhook_id, 1, 1, at + interval '5 ms', 20,
            CASE WHEN n % 33 = 0 THEN 'refused' ELSE 'accepted' END, CASE WHEN n % 33 = 0 THEN 500 ELSE 200 END,
-           CASE WHEN n % 33 = 0 THEN 'fail' ELSE 'succeed' END,
+           CASE WHEN n % 33 = 0 THEN 'give_up' ELSE 'succeed' END,
            CASE WHEN n % 50000 = 7 THEN 'rare.kind' ELSE 'kind_' || n % 20 || '.done' END, 'c' || n % 50, 15,
            '[["content-type", "text/plain"], ["server", "bench"]]'
     FROM routed, unnest(webhook_ids) AS webhook_id;
