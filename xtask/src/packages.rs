@@ -14,7 +14,7 @@ use crate::{local, process, say, wait};
 
 /// Runs as root, with a package's name.
 const INSTALL: &str = include_str!("packages/install.sh");
-const LAST_BYTES: i64 = 2000;
+const LAST_BYTES: u64 = 2000;
 
 /// Installs a package unless what it provides is there. Of several processes one does it.
 pub fn provide(package: &str, is_there: impl Fn() -> bool) -> anyhow::Result<()> {
@@ -51,11 +51,12 @@ pub fn install(package: &str) -> anyhow::Result<()> {
     say(format!("{package}: installing Debian's package (details: {})", log.display()));
     fs::create_dir_all(local())?;
     let mut file = OpenOptions::new().create(true).append(true).read(true).open(&log)?;
+    let begin = file.seek(SeekFrom::End(0))?;
     let words = ["sh", "-c", INSTALL, "install", package];
     let mut command = as_root(&words, package)?;
     let status = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file.try_clone()?).status()?;
     if !status.success() {
-        bail!("cannot install {package}; the end of {}:\n{}", log.display(), last_words(&mut file)?);
+        bail!("cannot install {package}; the end of {}:\n{}", log.display(), last_words(&mut file, begin)?);
     }
     Ok(())
 }
@@ -111,9 +112,10 @@ pub fn lock(path: &Path, patience: Duration) -> anyhow::Result<File> {
     Ok(file)
 }
 
-fn last_words(file: &mut File) -> anyhow::Result<String> {
+/// The end of what was written behind `begin`.
+fn last_words(file: &mut File, begin: u64) -> anyhow::Result<String> {
     let end = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::End(-LAST_BYTES.min(end as i64)))?;
+    file.seek(SeekFrom::Start(begin.max(end.saturating_sub(LAST_BYTES))))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
