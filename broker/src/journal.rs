@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use metrics::Unit;
 use posthorn_domain::journal::{Entry, encode};
+use posthorn_timing::failpoint;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
@@ -105,8 +106,11 @@ async fn own(session: Arc<Session>, publisher: Publisher, mut requests: mpsc::Re
             Some(()) = in_flight.next() => {}
         }
         if gathered.len() >= ENOUGH || !is_open || due <= Instant::now() {
+            failpoint("broker.journal");
             for batch in batches(std::mem::take(&mut gathered)) {
-                let Ok(confirm) = publisher.publish(message(&batch)).await else { return };
+                let Ok(confirm) = publisher.publish(message(&batch)).await else {
+                    return session.fail("the journal's channel has ended");
+                };
                 in_flight.push(tell(batch, confirm));
             }
         }

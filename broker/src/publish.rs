@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use posthorn_domain::error_chain::error_chain;
 use posthorn_publisher::confirm::{ConfirmChannel, Publication};
+use posthorn_timing::failpoint;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::timeout,
@@ -142,6 +143,7 @@ async fn own(
                 if !waits {
                     progress = Instant::now();
                 }
+                failpoint("broker.publish");
                 for request in batch.drain(..) {
                     channel.publish(request.publication, request.confirmed);
                 }

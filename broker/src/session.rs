@@ -8,12 +8,11 @@ mod webhooks;
 use std::{
     collections::BTreeSet,
     fmt::Display,
-    panic::AssertUnwindSafe,
     sync::{Arc, MutexGuard, OnceLock, PoisonError},
 };
 
-use futures_util::FutureExt;
 use lapin::{Channel, Connection};
+use posthorn_timing::caught;
 use tokio::sync::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -66,19 +65,28 @@ impl Session {
         }
     }
 
-    /// Runs what the session cannot do without: if it panics, the session ends. So whoever waits for the
-    /// task waits no longer than for the session.
+    /// Makes work one of this session's: if it panics, the session ends, with a message that names it. So
+    /// whoever waits for the work waits no longer than for the session.
+    pub fn supervise<F: Future<Output = ()>>(
+        self: &Arc<Self>,
+        what: &'static str,
+        work: F,
+    ) -> impl Future<Output = ()> + use<F> {
+        let session = self.clone();
+        async move {
+            if let Err(panicked) = caught(work).await {
+                session.fail(format_args!("{what}: {panicked}"));
+            }
+        }
+    }
+
+    /// Runs what the session cannot do without.
     pub(crate) fn spawn(
         self: &Arc<Self>,
         what: &'static str,
         work: impl Future<Output = ()> + Send + 'static,
     ) {
-        let session = self.clone();
-        self.tasks.spawn(async move {
-            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-                session.fail(format_args!("{what} has panicked, see above"));
-            }
-        });
+        self.tasks.spawn(self.supervise(what, work));
     }
 
     /// Ends the session because of a message that cannot be read. It comes back to its queue, and after

@@ -40,13 +40,15 @@ pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Serves until `stop`; not ready any more once `stopping`.
+/// Serves; not ready any more once `stopping`.
+///
+/// # Errors
+/// If the server fails. It never ends otherwise.
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: PrometheusHandle,
     checks: Vec<Check>,
     stopping: CancellationToken,
-    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let admin = Arc::new(Admin { metrics, checks, stopping });
     let app = Router::new()
@@ -54,11 +56,7 @@ pub(crate) async fn serve(
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
         .with_state(admin);
-    let serving = axum::serve(listener, app).into_future();
-    match stop.run_until_cancelled(serving).await {
-        Some(ended) => ended.context("the admin server failed"),
-        None => Ok(()),
-    }
+    axum::serve(listener, app).await.context("the admin server failed")
 }
 
 async fn readyz(State(admin): State<Arc<Admin>>) -> impl IntoResponse {

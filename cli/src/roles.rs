@@ -6,8 +6,8 @@ use anyhow::Context;
 use posthorn_broker::Broker;
 use posthorn_domain::status::Status;
 use posthorn_store::{Store, Wants, Watch};
+use posthorn_timing::Clock;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     admin::{self, Check},
@@ -46,16 +46,8 @@ pub(crate) async fn run(admin: AdminSettings, roles: Vec<Role>) -> anyhow::Resul
     for role in roles {
         checks.extend(role.start(&mut lifecycle).await?);
     }
-    let serving = CancellationToken::new();
-    let _serving = serving.clone().drop_guard();
-    let mut servers = tokio::task::JoinSet::new();
-    servers.spawn(telemetry::upkeep(metrics.clone(), serving.clone()));
-    let stopping = lifecycle.stop_token();
-    servers.spawn(async move {
-        if let Err(error) = admin::serve(listener, metrics, checks, stopping, serving).await {
-            tracing::error!("{error:#}");
-        }
-    });
+    lifecycle.serve(telemetry::upkeep(metrics.clone()));
+    lifecycle.serve(admin::serve(listener, metrics, checks, lifecycle.stop_token()));
     let finished = lifecycle.finish(admin.grace_period).await;
     if let Some(traces) = traces {
         tokio::task::spawn_blocking(|| traces.finish()).await.context("the last traces were not sent")?;
@@ -154,6 +146,7 @@ fn start_router(settings: RouterSettings, lifecycle: &mut Lifecycle) -> anyhow::
         most_held_bytes: settings.routing.router_held_bytes,
         most_event_bytes: settings.events.max_event_bytes as usize,
         most_match_steps: settings.events.max_match_steps,
+        clock: Clock::system(),
     };
     lifecycle.spawn(async move { Ok(posthorn_router::run(broker, updates, settings, queues, stop).await?) });
     Ok(checks)
@@ -176,11 +169,12 @@ fn start_dispatcher(settings: DispatcherSettings, lifecycle: &mut Lifecycle) -> 
         idle_connections: settings.delivery.idle_connections,
     };
     let (updates, watching) = watch(&settings.database, Wants::Secrets, lifecycle)?;
-    let lanes = Status::starting("the webhooks' queues are not consumed");
-    let checks = vec![connected(&broker), check(&watching), check(&lanes)];
+    let consuming = Status::starting("the webhooks' queues are not consumed");
+    let checks = vec![connected(&broker), check(&watching), check(&consuming)];
     let stop = lifecycle.stop_token();
-    lifecycle
-        .spawn(async move { Ok(posthorn_dispatcher::run(broker, updates, dispatcher, lanes, stop).await?) });
+    lifecycle.spawn(async move {
+        Ok(posthorn_dispatcher::run(broker, updates, dispatcher, consuming, stop).await?)
+    });
     Ok(checks)
 }
 

@@ -5,7 +5,6 @@ use std::{io::IsTerminal, time::Duration};
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use posthorn_trace::Exporter;
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::{LogFormat, LogSettings};
@@ -59,9 +58,10 @@ pub(crate) fn traces(endpoint: Option<&str>, role: &str) -> anyhow::Result<Optio
     Ok(Some(exporter))
 }
 
-/// Folds samples into buckets until `stop`.
-pub(crate) async fn upkeep(handle: PrometheusHandle, stop: CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(UPKEEP_EVERY)).await.is_some() {
+/// Folds samples into buckets, again and again.
+pub(crate) async fn upkeep(handle: PrometheusHandle) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(UPKEEP_EVERY).await;
         handle.run_upkeep();
     }
 }

@@ -16,6 +16,7 @@ use posthorn_domain::{
     webhook_index::WebhookIndex,
 };
 use posthorn_matching::pattern::TooCostly;
+use posthorn_timing::failpoint;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +45,7 @@ impl Directory {
         while let Some(Some(update)) = stop.run_until_cancelled(updates.recv()).await {
             if !update.changes.is_empty() {
                 tracing::debug!(changes = update.changes.len(), "webhooks have changed");
+                failpoint("router.follow");
                 self.apply(&update.changes);
                 self.changed.send_modify(|count| *count += 1);
             }
@@ -98,7 +100,7 @@ impl Directory {
         self.known.read().expect(BROKEN)
     }
 
-    fn apply(&self, changes: &[Change]) {
+    pub(crate) fn apply(&self, changes: &[Change]) {
         let wanted = changes.iter().map(|change| match change {
             Change::Put(webhook) if webhook.state == State::Enabled => (webhook.id, webhook.rules.as_slice()),
             Change::Put(webhook) => (webhook.id, &[][..]),

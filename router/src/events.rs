@@ -8,28 +8,22 @@ use posthorn_broker::{
 };
 use posthorn_domain::{
     delivery_batch::{self, BatchedEvent},
-    event::{Event, Field, Rejection},
-    id::WebhookId,
+    event::{Event, Rejection},
     journal::{Entry, Routed},
     trace_context::TraceContext,
 };
-use posthorn_matching::event_type::{RESERVED, is_reserved};
+use posthorn_timing::{Clock, failpoint};
 use posthorn_trace::Span;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{directory::Directory, metrics};
+use crate::{
+    matcher::{Matched, Matcher},
+    metrics,
+};
 
 /// The most events that go in delivery batches together, and about the most of their bytes.
 const MOST_TOGETHER: usize = 100;
 const MOST_BYTES_TOGETHER: usize = 1 << 20;
-
-/// What an event may be and cost; one that is or costs more is rejected.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Most {
-    pub(crate) bytes: usize,
-    /// Steps that matching it takes.
-    pub(crate) steps: u64,
-}
 
 /// What has become of the messages that were taken together.
 #[derive(Default)]
@@ -46,8 +40,8 @@ pub(crate) async fn run(
     session: &Arc<Session>,
     queue: Queue,
     prefetch: u16,
-    directory: &Directory,
-    most: Most,
+    matcher: &Matcher,
+    clock: Clock,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let publisher = session.publisher().await?;
@@ -62,10 +56,11 @@ pub(crate) async fn run(
         while let Some(Some(first)) = halt.run_until_cancelled(source.next()).await {
             let mut routing = Routing::default();
             for received in together(first, &mut source) {
-                routing.take(received, directory, most);
+                routing.take(received, matcher, clock.now());
             }
             let confirms = send(std::mem::take(&mut routing.events), &publisher).await?;
-            settling.spawn(settle(confirms, routing, journal.clone(), settling.clone()));
+            let settled = settle(confirms, routing, journal.clone(), settling.clone());
+            settling.spawn(session.supervise("settling events", settled));
         }
         Ok(())
     };
@@ -96,31 +91,21 @@ fn together(first: Received, source: &mut Source) -> Vec<Received> {
 }
 
 impl Routing {
-    fn take(&mut self, received: Received, directory: &Directory, most: Most) {
+    fn take(&mut self, received: Received, matcher: &Matcher, received_at: Timestamp) {
         let Received { message, receipt } = received;
-        let received_at = Timestamp::now();
-        let judged = judge(&message, most.bytes).and_then(|event| {
-            let webhook_ids = wanting(&event, received_at, directory, most.steps)?;
-            Ok((event, webhook_ids))
-        });
-        let entry = match judged {
-            Ok((event, webhook_ids)) => self.route(&event, received_at, webhook_ids, message),
+        let entry = match matcher.judge(&message, received_at) {
+            Ok(matched) => self.route(matched, received_at, message),
             Err(rejection) => reject(rejection, message),
         };
         self.entries.push(entry);
         self.receipts.push(receipt);
     }
 
-    fn route(
-        &mut self,
-        event: &Event,
-        received_at: Timestamp,
-        webhook_ids: Vec<WebhookId>,
-        message: Message,
-    ) -> Entry {
+    fn route(&mut self, matched: Matched, received_at: Timestamp, message: Message) -> Entry {
+        let Matched { event, webhook_ids } = matched;
         let published_at = message.headers.published_at.map(|at| at.min(received_at));
         metrics::event_received(webhook_ids.len(), published_at.map(|at| received_at.duration_since(at)));
-        let trace = self.begin_span(event, message.headers.trace, webhook_ids.len());
+        let trace = self.begin_span(&event, message.headers.trace, webhook_ids.len());
         self.events.push(BatchedEvent {
             message: message.body.clone(),
             received_at,
@@ -130,9 +115,7 @@ impl Routing {
         });
         Entry::Routed(Routed { message: message.body, received_at, webhook_ids })
     }
-}
 
-impl Routing {
     /// Begins a span for the event's routing, if traces are on, and tells whose children its attempts
     /// are.
     fn begin_span(
@@ -147,27 +130,6 @@ impl Routing {
         self.spans.push(span);
         trace
     }
-}
-
-fn judge(message: &Message, most_bytes: usize) -> Result<Event, Rejection> {
-    let event = Event::decode(&message.body, most_bytes)?;
-    if is_reserved(&event.event_type) && !message.is_own() {
-        let reason =
-            format!("{:?} begins with {RESERVED:?}: such events are Posthorn's own", event.event_type);
-        return Err(Rejection { field: Field::Type, reason });
-    }
-    Ok(event)
-}
-
-/// All webhooks that want it, or none: an event that costs too much is not matched by half.
-fn wanting(
-    event: &Event,
-    received_at: Timestamp,
-    directory: &Directory,
-    most_steps: u64,
-) -> Result<Vec<WebhookId>, Rejection> {
-    let found = directory.wanting(event, received_at, most_steps);
-    found.map_err(|costly| Rejection { field: Field::Data, reason: costly.to_string() })
 }
 
 fn reject(rejection: Rejection, message: Message) -> Entry {
@@ -188,6 +150,7 @@ async fn send(events: Vec<BatchedEvent>, publisher: &Publisher) -> Result<Vec<Co
 /// Waits until everything is safe, then acknowledges. If it fails the session has ended, and the
 /// messages come back.
 async fn settle(confirms: Vec<Confirm>, routing: Routing, journal: Journal, settling: TaskTracker) {
+    failpoint("router.settle");
     for confirm in confirms {
         if confirm.wait().await.is_err() {
             return;

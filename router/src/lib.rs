@@ -8,19 +8,25 @@ mod backlog;
 mod declare;
 mod directory;
 mod events;
+mod matcher;
 mod metrics;
 mod orphans;
 mod suspects;
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use posthorn_broker::{Broker, BrokerError, Queue, Role, Session};
 use posthorn_domain::{error_chain::error_chain, status::Status, webhook::updates::Update};
-use tokio::sync::{Notify, mpsc};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use posthorn_timing::{Clock, Ended, until_stopped};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::{JoinError, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
 
 use declare::Declaring;
 use directory::Directory;
+use matcher::{Matcher, Most};
 
 /// Settings of the router.
 #[derive(Debug, Clone, Copy)]
@@ -33,11 +39,14 @@ pub struct Settings {
     pub most_event_bytes: usize,
     /// How many steps matching an event takes at most; one that takes more is rejected.
     pub most_match_steps: u64,
+    /// Where the time comes from.
+    pub clock: Clock,
 }
 
 impl Settings {
-    fn most(&self) -> events::Most {
-        events::Most { bytes: self.most_event_bytes, steps: self.most_match_steps }
+    fn matcher(&self, directory: &Arc<Directory>) -> Matcher {
+        let most = Most { bytes: self.most_event_bytes, steps: self.most_match_steps };
+        Matcher { directory: directory.clone(), most }
     }
 
     /// Events held unacknowledged. The broker counts messages, not bytes, and hands out as many at once.
@@ -47,76 +56,112 @@ impl Settings {
     }
 }
 
+/// Why the router cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RouterError {
+    /// The broker, in a way that trying again cannot mend.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// A part of it.
+    #[error("the router cannot go on")]
+    Ended(#[from] Ended),
+}
+
 /// Routes events until `stop`, session after session. `queues` tells whether the webhooks' queues are
 /// declared: nothing is routed before.
 ///
 /// # Errors
-/// Those of the broker that trying again cannot mend.
+/// Those of the broker that trying again cannot mend, and if a part of it ends before `stop`.
 pub async fn run(
     broker: Arc<Broker>,
     updates: mpsc::Receiver<Update>,
     settings: Settings,
     queues: Status,
     stop: CancellationToken,
-) -> Result<(), BrokerError> {
+) -> Result<(), RouterError> {
     metrics::describe();
     let directory = Arc::new(Directory::default());
-    let tasks = TaskTracker::new();
-    tasks.spawn(directory.clone().follow(updates, stop.clone()));
     let suspects = Arc::new(Notify::new());
-    // An empty index is not "nobody wants it": nothing is routed before the webhooks are known.
-    let routed = async {
-        if stop.run_until_cancelled(directory.loaded()).await.is_none() {
+    let router = Router { matcher: settings.matcher(&directory), settings, queues, suspects };
+    let mut tasks = JoinSet::new();
+    let following = directory.follow(updates, stop.clone());
+    tasks.spawn(until_stopped("following the webhooks' changes", following, stop.clone()));
+    let trying = router.clone().try_suspects(broker.clone(), stop.clone());
+    tasks.spawn(until_stopped("trying suspects", trying, stop.clone()));
+
+    let mut routing = pin!(router.route(&broker, &stop));
+    let routed = loop {
+        tokio::select! {
+            routed = &mut routing => break routed.map_err(RouterError::from),
+            Some(ended) = tasks.join_next() => if let Err(ended) = flatten(ended) { break Err(ended.into()) },
+        }
+    };
+    stop.cancel();
+    while let Some(ended) = tasks.join_next().await {
+        flatten(ended)?;
+    }
+    routed
+}
+
+fn flatten(ended: Result<Result<(), Ended>, JoinError>) -> Result<(), Ended> {
+    ended.expect("a panic is caught, and nobody aborts it")
+}
+
+/// What outlives a session.
+#[derive(Clone)]
+struct Router {
+    matcher: Matcher,
+    settings: Settings,
+    queues: Status,
+    /// Told when there are suspects.
+    suspects: Arc<Notify>,
+}
+
+impl Router {
+    async fn route(&self, broker: &Broker, stop: &CancellationToken) -> Result<(), BrokerError> {
+        // An empty index is not "nobody wants it": nothing is routed before the webhooks are known.
+        if stop.run_until_cancelled(self.matcher.directory.loaded()).await.is_none() {
             return Ok(());
         }
-        let most = settings.most();
-        let (broker, directory) = (broker.clone(), directory.clone());
-        tasks.spawn(suspects::run(broker.clone(), directory.clone(), most, suspects.clone(), stop.clone()));
-        while let Some(session) = broker.session(Role::Router, &stop).await? {
-            if let Err(error) = serve(&session, &directory, settings, &queues, &suspects, &stop).await {
+        while let Some(session) = broker.session(Role::Router, stop).await? {
+            if let Err(error) = self.serve(&session, stop).await {
                 session.fail(error_chain(&error));
             }
             session.close().await;
         }
         Ok(())
-    };
-    let routed = routed.await;
-    stop.cancel();
-    tasks.close();
-    tasks.wait().await;
-    routed
-}
+    }
 
-/// Routes events on one session until it ends or `stop`.
-async fn serve(
-    session: &Arc<Session>,
-    directory: &Arc<Directory>,
-    settings: Settings,
-    queues: &Status,
-    suspects: &Notify,
-    stop: &CancellationToken,
-) -> Result<(), BrokerError> {
-    let halt = stop.child_token();
-    let declaring = Declaring::new(session, directory, queues);
-    // A delivery whose queue is not there yet becomes an orphan: not all at once after a first start.
-    let events = async {
-        match declaring.declared(&halt).await {
-            true => {
-                let (queue, prefetch) = (Queue::Events, settings.prefetch());
-                events::run(session, queue, prefetch, directory, settings.most(), &halt).await
+    async fn try_suspects(self, broker: Arc<Broker>, stop: CancellationToken) {
+        suspects::run(broker, self.matcher, self.settings.clock, self.suspects, stop).await;
+    }
+
+    /// Routes events on one session until it ends or `stop`.
+    async fn serve(&self, session: &Arc<Session>, stop: &CancellationToken) -> Result<(), BrokerError> {
+        let halt = stop.child_token();
+        let Self { matcher, settings, queues, suspects } = self;
+        let (directory, clock) = (&matcher.directory, settings.clock);
+        let declaring = Declaring::new(session, directory, queues);
+        // A delivery whose queue is not there yet becomes an orphan: not all at once after a first start.
+        let events = async {
+            match declaring.declared(&halt).await {
+                true => {
+                    let (queue, prefetch) = (Queue::Events, settings.prefetch());
+                    events::run(session, queue, prefetch, matcher, clock, &halt).await
+                }
+                false => Ok(()),
             }
-            false => Ok(()),
-        }
-    };
-    let orphans = orphans::run(session, directory, &halt);
-    let declaring = declaring.run(&halt);
-    let watching = backlog::watch(session, suspects, &halt);
-    let (events, orphans, (), ()) =
-        tokio::join!(or_halt(events, &halt), or_halt(orphans, &halt), declaring, watching);
-    events.and(orphans)
+        };
+        let orphans = orphans::run(session, directory, clock, &halt);
+        let declaring = declaring.run(&halt);
+        let watching = backlog::watch(session, suspects, &halt);
+        let (events, orphans, (), ()) =
+            tokio::join!(or_halt(events, &halt), or_halt(orphans, &halt), declaring, watching);
+        events.and(orphans)
+    }
 }
 
-/// One that ends takes the others with it.
+/// Halts all tasks of the session when this one ends.
 async fn or_halt(
     work: impl Future<Output = Result<(), BrokerError>>,
     halt: &CancellationToken,
@@ -132,7 +177,14 @@ mod tests {
     #[test]
     fn fewer_large_events_are_held() {
         let held = |most_held, most_held_bytes, most_event_bytes| {
-            Settings { most_held, most_held_bytes, most_event_bytes, most_match_steps: 0 }.prefetch()
+            Settings {
+                most_held,
+                most_held_bytes,
+                most_event_bytes,
+                most_match_steps: 0,
+                clock: Clock::system(),
+            }
+            .prefetch()
         };
         assert_eq!(held(500, 512 << 20, 1 << 20), 500);
         assert_eq!(held(500, 512 << 20, 8 << 20), 64);

@@ -15,6 +15,7 @@ use posthorn_domain::{
     id::WebhookId,
     journal::{Dropped, Entry},
 };
+use posthorn_timing::{Clock, caught, failpoint};
 use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -29,6 +30,7 @@ const COMPARE_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) async fn run(
     session: &Arc<Session>,
     directory: &Arc<Directory>,
+    clock: Clock,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let publisher = session.publisher().await?;
@@ -38,9 +40,12 @@ pub(crate) async fn run(
     let carers = TaskTracker::new();
     let taking = async {
         while let Some(Received { message, receipt }) = source.next().await {
-            let care = care(session.clone(), directory.clone(), publisher.clone(), journal.clone(), message);
+            let tools = (publisher.clone(), journal.clone(), clock);
+            let care = care(session.clone(), directory.clone(), tools, message);
             let halt = halt.clone();
-            carers.spawn(async move {
+            // What panics comes back after a while, and holds up no other.
+            let care = async { caught(care).await.unwrap_or_else(|panicked| Err(panicked.to_string())) };
+            let caring = async move {
                 match halt.run_until_cancelled(care).await {
                     Some(Ok(())) => receipt.finish(),
                     Some(Err(reason)) => {
@@ -50,7 +55,8 @@ pub(crate) async fn run(
                     }
                     None => receipt.give_back().await,
                 }
-            });
+            };
+            carers.spawn(session.supervise("looking after an orphan", caring));
         }
     };
     tokio::select! {
@@ -69,10 +75,10 @@ pub(crate) async fn run(
 async fn care(
     session: Arc<Session>,
     directory: Arc<Directory>,
-    publisher: Publisher,
-    journal: Journal,
+    (publisher, journal, clock): (Publisher, Journal, Clock),
     message: Message,
 ) -> Result<(), String> {
+    failpoint("router.orphan");
     let chain = |error: BrokerError| error_chain(&error);
     let Some(id) = message.webhook_id() else {
         return journal.write(unaddressed(message)).await.map_err(chain);
@@ -90,7 +96,7 @@ async fn care(
         metrics::orphan_adopted();
     } else {
         let event_ref = event.event_ref();
-        journal.write(dropped(id, event)).await.map_err(chain)?;
+        journal.write(dropped(id, event, clock.now())).await.map_err(chain)?;
         metrics::orphan_dropped();
         tracing::info!(webhook.id = %id, event = %event_ref, "dropped a delivery: its webhook is gone");
     }
@@ -109,10 +115,10 @@ async fn exists(directory: &Directory, id: WebhookId) -> Result<bool, String> {
     Ok(directory.knows(id))
 }
 
-fn dropped(webhook_id: WebhookId, event: Event) -> Entry {
+fn dropped(webhook_id: WebhookId, event: Event, dropped_at: Timestamp) -> Entry {
     let reason = "the webhook was deleted".to_owned();
     let Event { id: event_id, company_id, .. } = event;
-    Entry::Dropped(Dropped { event_id, company_id, webhook_id, dropped_at: Timestamp::now(), reason })
+    Entry::Dropped(Dropped { event_id, company_id, webhook_id, dropped_at, reason })
 }
 
 /// Somebody else has published to our exchange.

@@ -7,13 +7,11 @@ use std::{sync::Arc, time::Duration};
 
 use posthorn_broker::{Broker, BrokerError, Queue, Role, Session};
 use posthorn_domain::error_chain::error_chain;
+use posthorn_timing::Clock;
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    directory::Directory,
-    events::{self, Most},
-};
+use crate::{events, matcher::Matcher};
 
 /// Between two looks whether there are more.
 const EVERY: Duration = Duration::from_secs(1);
@@ -21,13 +19,17 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Routes suspects whenever it is told that there are some, until `stop`.
 pub(crate) async fn run(
     broker: Arc<Broker>,
-    directory: Arc<Directory>,
-    most: Most,
+    matcher: Matcher,
+    clock: Clock,
     waiting: Arc<Notify>,
     stop: CancellationToken,
 ) {
+    // An empty index is not "nobody wants it": nothing is routed before the webhooks are known.
+    if stop.run_until_cancelled(matcher.directory.loaded()).await.is_none() {
+        return;
+    }
     while stop.run_until_cancelled(waiting.notified()).await.is_some() {
-        while !emptied(&broker, &directory, most, &stop).await {
+        while !emptied(&broker, &matcher, clock, &stop).await {
             if stop.run_until_cancelled(sleep(EVERY)).await.is_none() {
                 return;
             }
@@ -36,7 +38,7 @@ pub(crate) async fn run(
 }
 
 /// Routes suspects until none is left; false if the session ended before.
-async fn emptied(broker: &Broker, directory: &Directory, most: Most, stop: &CancellationToken) -> bool {
+async fn emptied(broker: &Broker, matcher: &Matcher, clock: Clock, stop: &CancellationToken) -> bool {
     let Some(opened) = stop.run_until_cancelled(broker.open_beside(Role::Suspects)).await else {
         return false;
     };
@@ -47,7 +49,7 @@ async fn emptied(broker: &Broker, directory: &Directory, most: Most, stop: &Canc
             return false;
         }
     };
-    if let Err(error) = route(&session, directory, most, stop).await {
+    if let Err(error) = route(&session, matcher, clock, stop).await {
         session.fail(error_chain(&error));
     }
     let is_empty = session.is_open();
@@ -57,8 +59,8 @@ async fn emptied(broker: &Broker, directory: &Directory, most: Most, stop: &Canc
 
 async fn route(
     session: &Arc<Session>,
-    directory: &Directory,
-    most: Most,
+    matcher: &Matcher,
+    clock: Clock,
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     // What keeps every event from being routed must not be blamed on the one that is tried now.
@@ -68,7 +70,7 @@ async fn route(
     let halt = stop.child_token();
     let routing = async {
         let _halt = halt.clone().drop_guard();
-        events::run(session, Queue::SuspectEvents, 1, directory, most, &halt).await
+        events::run(session, Queue::SuspectEvents, 1, matcher, clock, &halt).await
     };
     let (routed, ()) = tokio::join!(routing, halt_when_empty(session, &halt));
     routed

@@ -15,6 +15,7 @@ use lapin::{
     types::FieldTable,
 };
 use posthorn_domain::error_chain::error_chain;
+use posthorn_timing::failpoint;
 use tokio::{
     sync::{Notify, RwLock, Semaphore},
     time::{sleep_until, timeout},
@@ -160,6 +161,7 @@ async fn acknowledge(session: Arc<Session>, channel: Arc<ConsumerChannel>) {
             () = channel.due_changed.notified() => {}
             () = patience => {}
         }
+        failpoint("broker.acknowledge");
         if let Err(error) = channel.acknowledge_due(false).await {
             tracing::warn!("lost a channel of RabbitMQ: {}", error_chain(&error));
             break;

@@ -86,6 +86,26 @@ impl Source {
         self.next().now_or_never().flatten()
     }
 
+    /// Takes no more messages, and hands out those that came but were not looked at.
+    pub async fn drain(mut self) -> Vec<Received> {
+        let mut left = Vec::new();
+        if self.ended {
+            return left;
+        }
+        let draining = async {
+            let tag = self.consumer.tag();
+            self.channel.channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
+            while let Some(received) = self.next().await {
+                left.push(received);
+            }
+            lapin::Result::Ok(())
+        };
+        if !matches!(timeout(ANSWER_TIMEOUT, draining).await, Ok(Ok(()))) {
+            self.channel.dead.cancel();
+        }
+        left
+    }
+
     /// Takes no more messages. Those that came but were not looked at go back to the queue, where they and
     /// all others wait for the next consumer: this is how a webhook is paused.
     pub async fn cancel(mut self) {

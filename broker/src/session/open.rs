@@ -35,7 +35,7 @@ impl Session {
         let topology = &session.topology;
         let declared = async |channel| topology.declare(&channel, role).await;
         session.on_declaring_channel(declared).await?;
-        session.spawn("the watch over the connections", watch(session.clone()));
+        session.tasks.spawn(watch(session.clone()));
         Ok(session)
     }
 }

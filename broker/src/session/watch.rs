@@ -17,6 +17,19 @@ const WATCH_EVERY: Duration = Duration::from_millis(500);
 /// Fails the session when one of its connections is gone; closes both when it has ended, so that
 /// what was not acknowledged goes back to its queue at once.
 pub(super) async fn watch(session: Arc<Session>) {
+    session.supervise("the watch over the connections", look(session.clone())).await;
+    for connection in [&session.consuming, &session.publishing] {
+        if connection.status().connected() {
+            let closing = connection.close(200, "bye".into());
+            if timeout(ANSWER_TIMEOUT, closing).await.is_err() {
+                tracing::warn!("RabbitMQ did not answer our goodbye");
+            }
+        }
+    }
+}
+
+/// Looks after the connections until the session has ended.
+async fn look(session: Arc<Session>) {
     let mut ticks = interval(WATCH_EVERY);
     let mut events = pin!(session.consuming.events_listener());
     let watching = async {
@@ -40,14 +53,6 @@ pub(super) async fn watch(session: Arc<Session>) {
     while let Some(Some(event)) = events.next().now_or_never() {
         if let Some(words) = unreadable(&event) {
             session.fail_unreadable(&words);
-        }
-    }
-    for connection in [&session.consuming, &session.publishing] {
-        if connection.status().connected() {
-            let closing = connection.close(200, "bye".into());
-            if timeout(ANSWER_TIMEOUT, closing).await.is_err() {
-                tracing::warn!("RabbitMQ did not answer our goodbye");
-            }
         }
     }
 }
