@@ -53,3 +53,102 @@ impl Matcher {
         Ok(Matched { event, webhook_ids })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use posthorn_broker::DeliveryHeaders;
+    use posthorn_domain::{
+        tenant::Tenant,
+        webhook::{DisablePolicy, State, Webhook, updates::Change},
+    };
+    use posthorn_matching::rule::{Limits, Rule};
+    use posthorn_proto::v1::{self, event::Data};
+    use prost::Message as _;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const MOST: Most = Most { bytes: 1000, steps: 1000 };
+
+    /// A matcher that knows one webhook with these rules.
+    fn matcher(rules: &str, state: State) -> Matcher {
+        let webhook = Webhook {
+            id: WebhookId(Uuid::from_u128(1)),
+            url: "https://example.com".to_owned(),
+            rules: Rule::read_list(rules, &Limits::default()).unwrap(),
+            tenant: Tenant::Installation,
+            state,
+            epoch: 1,
+            timeout: Duration::from_secs(1),
+            max_in_flight: 1,
+            disable_policy: DisablePolicy::Exhausted,
+            http2: false,
+            headers: Default::default(),
+            secrets: Vec::new(),
+        };
+        let directory = Arc::new(Directory::default());
+        directory.apply(&[Change::Put(Arc::new(webhook))]);
+        Matcher { directory, most: MOST }
+    }
+
+    fn message(event_type: &str, data: &str, app_id: &str) -> Message {
+        let event = v1::Event {
+            id: "e1".to_owned(),
+            r#type: event_type.to_owned(),
+            company_id: "c1".to_owned(),
+            data: Some(Data::Json(data.to_owned().into())),
+            ..v1::Event::default()
+        };
+        Message {
+            body: event.encode_to_vec().into(),
+            routing_key: event_type.to_owned(),
+            message_id: "e1".to_owned(),
+            headers: DeliveryHeaders::default(),
+            app_id: app_id.to_owned(),
+            returns: 0,
+        }
+    }
+
+    /// How many want it, or the field at fault.
+    fn judged(matcher: &Matcher, message: &Message) -> Result<usize, Field> {
+        let judged = matcher.judge(message, Timestamp::UNIX_EPOCH);
+        judged.map(|matched| matched.webhook_ids.len()).map_err(|rejection| rejection.field)
+    }
+
+    #[test]
+    fn enabled_webhooks_whose_rules_match_want_an_event() {
+        let rules = r#"[{"event_types": ["todo.*"]}]"#;
+        let enabled = matcher(rules, State::Enabled);
+        assert_eq!(judged(&enabled, &message("todo.created", "{}", "")), Ok(1));
+        assert_eq!(judged(&enabled, &message("user.created", "{}", "")), Ok(0));
+        let paused = matcher(rules, State::Paused);
+        assert_eq!(judged(&paused, &message("todo.created", "{}", "")), Ok(0));
+        assert!(paused.directory.knows(WebhookId(Uuid::from_u128(1))), "its queue is kept");
+    }
+
+    #[test]
+    fn reserved_types_are_for_posthorns_own_events() {
+        let matcher = matcher(r#"[{"event_types": ["webhook.disabled"]}]"#, State::Enabled);
+        assert_eq!(judged(&matcher, &message("webhook.disabled", "{}", "a service")), Err(Field::Type));
+        let own = message(
+            "webhook.disabled",
+            r#"{"webhook": {"id": "whk_00000000000000000000000000000002"}}"#,
+            "posthorn",
+        );
+        assert_eq!(judged(&matcher, &own), Ok(1));
+    }
+
+    #[test]
+    fn what_is_too_large_or_costs_too_much_is_rejected_as_a_whole() {
+        let pattern = r#"[{"pattern": {"data": {"a": [{"wildcard": "*b*c*d*e"}]}}}]"#;
+        let frugal = Matcher { most: Most { steps: 1, ..MOST }, ..matcher(pattern, State::Enabled) };
+        let data = format!(r#"{{"a": "{}"}}"#, "b".repeat(500));
+        assert_eq!(judged(&frugal, &message("todo.created", &data, "")), Err(Field::Data));
+        let generous = matcher(r#"[{}]"#, State::Enabled);
+        assert_eq!(judged(&generous, &message("todo.created", &data, "")), Ok(1));
+        let large = message("todo.created", &format!(r#"{{"a": "{}"}}"#, "b".repeat(2000)), "");
+        assert_eq!(judged(&generous, &large), Err(Field::Message));
+    }
+}
