@@ -159,7 +159,8 @@ fn start_dispatcher(settings: DispatcherSettings, lifecycle: &mut Lifecycle) -> 
         name_servers: settings.name_servers.addresses(),
         keys: settings.keys.ring()?,
         retry: settings.topology.retry_schedule,
-        held: settings.delivery.dispatcher_prefetch.get(),
+        held: settings.delivery.dispatcher_prefetch.get().into(),
+        held_bytes: usize::try_from(settings.delivery.dispatcher_held_bytes).unwrap_or(usize::MAX),
         channels: settings.delivery.dispatcher_channels.get().into(),
         most_in_flight: settings.delivery.max_in_flight.get(),
         shares: posthorn_dispatcher::Shares {
@@ -167,6 +168,7 @@ fn start_dispatcher(settings: DispatcherSettings, lifecycle: &mut Lifecycle) -> 
             host: settings.delivery.host_share,
         },
         idle_connections: settings.delivery.idle_connections,
+        clock: Clock::system(),
     };
     let (updates, watching) = watch(&settings.database, Wants::Secrets, lifecycle)?;
     let consuming = Status::starting("the webhooks' queues are not consumed");

@@ -232,10 +232,13 @@ pub(crate) struct RoutingSettings {
 /// What the dispatcher alone needs.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeliverySettings {
-    /// The most deliveries of batches, the quick way, that a dispatcher holds at a time, besides attempts
-    /// that take longer than a second
+    /// Deliveries of batches, the quick way, that a dispatcher holds at most at a time, besides attempts that
+    /// take longer than a second
     #[arg(long, env = "POSTHORN_DISPATCHER_PREFETCH", default_value = "2048", value_name = "N")]
     pub(crate) dispatcher_prefetch: NonZeroU16,
+    /// Bytes of batches that a dispatcher holds at most at a time
+    #[arg(long, env = "POSTHORN_DISPATCHER_HELD_BYTES", default_value = "536870912", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1 << 20..=1 << 40))]
+    pub(crate) dispatcher_held_bytes: u64,
     /// Channels over which the webhooks' consumers are spread
     #[arg(long, env = "POSTHORN_DISPATCHER_CHANNELS", default_value = "8", value_name = "N")]
     pub(crate) dispatcher_channels: NonZeroU16,

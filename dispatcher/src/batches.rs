@@ -1,26 +1,23 @@
 //! Taking delivery batches. Each delivery is attempted soon, or goes to its webhook's queue, so that a batch
 //! is done soon and one webhook's deliveries hold up no other's.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::sync::Arc;
 
-use posthorn_broker::{
-    BrokerError, ConsumerPool, DeliveryHeaders, Message, Queue, Receipt, Received, Session,
-};
+use posthorn_broker::{BrokerError, ConsumerPool, DeliveryHeaders, Message, Received};
 use posthorn_domain::{
     delivery_batch::{self, BatchedEvent, MOST_DELIVERIES},
     error_chain::error_chain,
     event::{Field, Rejection},
     id::WebhookId,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    delivery::{Delivery, Held, Pipeline, Waits},
-    in_flight::Key,
+    delivery::{Delivery, Held, Wait},
+    held::{BatchHold, BatchRoom, HeldBatches, Limits},
+    intake::{Intake, Next},
+    pending_batch::{BatchedDelivery, PendingBatch},
+    pipeline::Pipeline,
     prepared_event::PreparedEvent,
     recipient::{HoldPermit, Recipient},
 };
@@ -29,164 +26,150 @@ use crate::{
 /// webhooks' queues, where each is found out by itself.
 const MOST_RETURNS: u32 = 3;
 
-/// Takes batches until the session ends or `halt`, with at most `held` deliveries in hand besides those
-/// whose attempts take long.
+/// What becomes of a batched delivery.
+enum Way {
+    /// An attempt.
+    Attempt(Arc<Recipient>, Wait),
+    /// Its webhook's queue.
+    Queue,
+}
+
+/// Takes batches until the session ends or `halt`, with at most so much in hand besides deliveries whose
+/// attempts take long.
 pub(crate) async fn run(
-    session: &Arc<Session>,
     pool: &ConsumerPool,
     pipeline: &Arc<Pipeline>,
-    held: u16,
+    limits: Limits,
     halt: &CancellationToken,
 ) -> Result<(), BrokerError> {
-    let mut source = pool.consume(Queue::Batches, held).await?;
-    let holds = Arc::new(Semaphore::new(usize::from(held).max(MOST_DELIVERIES)));
-    let taking = async {
-        while let Some(received) = source.next().await {
-            pipeline.take_batch(received, &holds).await;
+    let session = &pipeline.session;
+    let held = HeldBatches::new(limits);
+    let mut intake = Intake::open(pool, held.clone()).await?;
+    while let Some(next) = halt.run_until_cancelled(intake.next()).await {
+        match next {
+            Next::Batch(received) => take(pipeline, &mut intake, &held, received, halt).await?,
+            Next::Look => intake.look().await?,
+            Next::Dead => {
+                session.fail("the consumer of delivery batches has ended");
+                return Ok(());
+            }
         }
-    };
-    tokio::select! {
-        () = taking => {}
-        () = session.ended() => {}
-        () = halt.cancelled() => {}
     }
     if session.is_open() {
-        source.cancel().await;
+        intake.close().await;
     }
     Ok(())
 }
 
-/// One of a batch's deliveries.
-pub(crate) struct Part {
-    batch: Arc<PendingBatch>,
-    /// Counts the delivery as held until it is done, or its attempt takes long.
-    hold: Mutex<Option<OwnedSemaphorePermit>>,
-}
-
-/// What is left of a batch. Its message is acknowledged once every delivery is done; until then what
-/// became of each is remembered, since the whole batch would come back.
-struct PendingBatch(Mutex<Left>);
-
-struct Left {
-    deliveries: usize,
-    receipt: Option<Receipt>,
-    settled: Vec<Key>,
-}
-
-impl PendingBatch {
-    fn new(receipt: Receipt, deliveries: usize) -> Self {
-        Self(Mutex::new(Left { deliveries, receipt: Some(receipt), settled: Vec::new() }))
-    }
-
-    fn done(&self, attempt: Option<Key>) -> Vec<Key> {
-        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        left.settled.extend(attempt);
-        left.deliveries -= 1;
-        if left.deliveries > 0 {
-            return Vec::new();
+/// Starts a batch's deliveries once there is room for them.
+async fn take(
+    pipeline: &Arc<Pipeline>,
+    intake: &mut Intake<'_>,
+    held: &HeldBatches,
+    received: Received,
+    halt: &CancellationToken,
+) -> Result<(), BrokerError> {
+    let Received { message, receipt } = received;
+    let (events, deliveries) = match read(&message) {
+        Ok(read) => read,
+        // Somebody else has published to our exchange.
+        Err(rejection) => {
+            pipeline.reject(message, rejection, receipt).await;
+            return Ok(());
         }
-        if let Some(receipt) = left.receipt.take() {
-            receipt.finish();
-        }
-        std::mem::take(&mut left.settled)
-    }
-}
-
-impl Part {
-    fn new(batch: &Arc<PendingBatch>, hold: OwnedSemaphorePermit) -> Self {
-        Self { batch: batch.clone(), hold: Mutex::new(Some(hold)) }
-    }
-
-    /// The attempt runs and takes long: it counts among those that run, no longer among those held, so
-    /// that receivers that hang hold up nobody else's batches.
-    pub(crate) fn takes_long(&self) {
-        *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// The delivery is done, after this attempt if there was one. With the last, the batch is: tells
-    /// which attempts need not be remembered any longer.
-    pub(crate) fn done(&self, attempt: Option<Key>) -> Vec<Key> {
-        self.batch.done(attempt)
-    }
-}
-
-impl Pipeline {
-    async fn take_batch(self: &Arc<Self>, received: Received, holds: &Arc<Semaphore>) {
-        let Received { message, receipt } = received;
-        let read = match read(&message) {
-            Ok(read) => read,
-            // Somebody else has published to our exchange.
-            Err(rejection) => return self.reject(message, rejection, receipt).await,
-        };
-        let deliveries = read.iter().map(|(_, event)| event.webhook_ids.len()).sum();
-        // A router has proved its way.
-        if deliveries == 0 {
-            return receipt.finish();
-        }
-        let Some(mut holds) = permits_for(deliveries, holds).await else {
-            let rejection =
-                Rejection { field: Field::Message, reason: format!("is a batch of {deliveries} deliveries") };
-            return self.reject(message, rejection, receipt).await;
-        };
-        let batch = Arc::new(PendingBatch::new(receipt, deliveries));
-        let now = Instant::now();
-        for (prepared, event) in read {
-            let headers = DeliveryHeaders {
-                published_at: event.published_at,
-                received_at: Some(event.received_at),
-                trace: event.trace,
-                // A canary brings its own.
-                ..message.headers.clone()
-            };
-            for id in event.webhook_ids {
-                let hold = holds.split(1).expect("there is one for each delivery");
-                let (prepared, headers, held) =
-                    (prepared.clone(), headers.clone(), Held::Part(Part::new(&batch, hold)));
-                self.start_part(id, Delivery { prepared, headers, held }, message.returns, now);
-            }
-        }
-    }
-
-    /// Starts a delivery of a batch, which came back `returns` times.
-    fn start_part(self: &Arc<Self>, id: WebhookId, delivery: Delivery, returns: u32, now: Instant) {
-        let recipient = self.recipients.get(id).filter(|_| returns < MOST_RETURNS);
-        if let Some(recipient) =
-            recipient.as_ref().filter(|one| delivery.headers.is_canary && !one.breaker.is_closed())
-        {
-            if let Held::Part(part) = &delivery.held {
-                part.takes_long();
-            }
-            return self.start(recipient.clone(), delivery, Waits::AsCanary);
-        }
-        match recipient.map(|recipient| (self.hold(&recipient, now), recipient)) {
-            Some((Some(hold), recipient)) => self.start(recipient, delivery, Waits::Briefly { _hold: hold }),
-            // The attempt was made, or runs: it only has to be made safe.
-            Some((None, recipient)) if returns > 0 && self.is_known(&recipient, &delivery) => {
-                self.start(recipient, delivery, Waits::Patiently);
-            }
-            _ => self.start_queueing(id, delivery),
-        }
-    }
-
-    /// A hold permit, unless the delivery would have to wait for the end of an outage.
-    fn hold(&self, recipient: &Arc<Recipient>, now: Instant) -> Option<HoldPermit> {
-        recipient.hold(now).filter(|_| !self.is_held(recipient))
-    }
-}
-
-/// Waits for room; `None` if routers make no batches of so many deliveries.
-async fn permits_for(deliveries: usize, holds: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    let wanted = u32::try_from(deliveries).ok().filter(|_| (1..=MOST_DELIVERIES).contains(&deliveries))?;
-    Some(holds.clone().acquire_many_owned(wanted).await.expect("the semaphore is never closed"))
-}
-
-fn read(message: &Message) -> Result<Vec<(Arc<PreparedEvent>, BatchedEvent)>, Rejection> {
-    let no_batch = |reason| Rejection { field: Field::Message, reason };
-    let events =
-        delivery_batch::decode(message.body.clone()).map_err(|error| no_batch(error_chain(&error)))?;
-    let prepared = |event: BatchedEvent| {
-        PreparedEvent::read(event.message.clone(), event.received_at)
-            .map(|prepared| (Arc::new(prepared), event))
     };
-    events.into_iter().map(prepared).collect()
+    // A router has proved its way.
+    if deliveries == 0 {
+        receipt.finish();
+        return Ok(());
+    }
+    let bytes = message.body.len();
+    intake.taken(deliveries, bytes).await?;
+    let Some(room) = halt.run_until_cancelled(held.take(deliveries, bytes)).await else {
+        receipt.give_back().await;
+        return Ok(());
+    };
+    let BatchRoom { deliveries: mut permits, in_hand } = room;
+    let batch = PendingBatch::new(BatchHold::new(receipt, in_hand), deliveries);
+    for event in events {
+        let permits = event.webhook_ids.iter().map(|_| permits.split(1).expect("there is one for each"));
+        let parts = permits.map(|permit| BatchedDelivery::new(&batch, permit)).collect();
+        start_event(pipeline, &message, event, parts).await;
+    }
+    Ok(())
+}
+
+/// Starts the deliveries of one event.
+async fn start_event(
+    pipeline: &Arc<Pipeline>,
+    message: &Message,
+    event: BatchedEvent,
+    parts: Vec<BatchedDelivery<BatchHold>>,
+) {
+    let prepared = match PreparedEvent::read(&event.message, event.received_at) {
+        Ok(prepared) => Arc::new(prepared),
+        // If the journal is gone, the session has ended, and the batch comes back.
+        Err(rejection) => {
+            let part = Message { body: event.message, ..message.clone() };
+            if pipeline.reject_part(part, rejection).await.is_ok() {
+                let settled: Vec<_> =
+                    parts.into_iter().flat_map(|part| Held::Batched(part).done(None)).collect();
+                pipeline.dispatcher.in_flight.settled(&settled);
+            }
+            return;
+        }
+    };
+    let headers = DeliveryHeaders {
+        published_at: event.published_at,
+        received_at: Some(event.received_at),
+        trace: event.trace,
+        // A canary brings its own.
+        ..message.headers.clone()
+    };
+    for (id, part) in event.webhook_ids.into_iter().zip(parts) {
+        let delivery = Delivery::new(prepared.clone(), headers.clone(), Held::Batched(part));
+        match way(pipeline, id, &delivery, message.returns) {
+            Way::Attempt(recipient, wait) => pipeline.start(recipient, delivery, wait),
+            Way::Queue => pipeline.start_queueing(id, delivery),
+        }
+    }
+}
+
+/// Which way a delivery goes whose batch came back `returns` times.
+fn way(pipeline: &Pipeline, id: WebhookId, delivery: &Delivery, returns: u32) -> Way {
+    let Some(recipient) = pipeline.recipients.get(id).filter(|_| returns < MOST_RETURNS) else {
+        return Way::Queue;
+    };
+    if delivery.headers.is_canary && !recipient.breaker.is_closed() {
+        delivery.takes_long();
+        return Way::Attempt(recipient, Wait::AsCanary);
+    }
+    if let Some(hold) = hold(pipeline, &recipient) {
+        return Way::Attempt(recipient, Wait::Briefly { _hold: hold });
+    }
+    // The attempt was made, or runs: it only has to be made safe.
+    match returns > 0 && pipeline.dispatcher.is_known(&recipient, delivery) {
+        true => Way::Attempt(recipient, Wait::Patiently),
+        false => Way::Queue,
+    }
+}
+
+/// A hold permit, unless the delivery would have to wait for the end of an outage.
+fn hold(pipeline: &Pipeline, recipient: &Arc<Recipient>) -> Option<HoldPermit> {
+    let dispatcher = &pipeline.dispatcher;
+    let is_held_up = || dispatcher.admission.outage.holds(&recipient.target().host);
+    recipient.hold(dispatcher.clock.instant()).filter(|_| !is_held_up())
+}
+
+/// A batch's events, and its number of deliveries.
+fn read(message: &Message) -> Result<(Vec<BatchedEvent>, usize), Rejection> {
+    let no_batch = |reason| Rejection { field: Field::Message, reason };
+    let events = delivery_batch::decode(message.body.clone());
+    let events = events.map_err(|error| no_batch(error_chain(&error)))?;
+    let deliveries = events.iter().map(|event| event.webhook_ids.len()).sum();
+    match deliveries {
+        0..=MOST_DELIVERIES => Ok((events, deliveries)),
+        // Routers make none that are larger.
+        _ => Err(no_batch(format!("is a batch of {deliveries} deliveries, not at most {MOST_DELIVERIES}"))),
+    }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use posthorn_domain::breaker::{Admission, Breaker, State, Told};
+use posthorn_timing::Clock;
 use tokio::{sync::Notify, time::sleep_until};
 
 use crate::metrics::{self, Wait};
@@ -20,6 +21,7 @@ pub(crate) struct CircuitBreaker {
 /// The right to probe while the breaker is open. Dropped, it was not used.
 pub(crate) struct Probe {
     breaker: Arc<CircuitBreaker>,
+    clock: Clock,
     is_used: bool,
 }
 
@@ -29,13 +31,15 @@ impl CircuitBreaker {
     }
 
     /// Waits until an attempt may begin; with a probe if the breaker is not closed.
-    pub(crate) async fn pass(self: &Arc<Self>) -> Option<Probe> {
+    pub(crate) async fn pass(self: &Arc<Self>, clock: Clock) -> Option<Probe> {
         let mut waiting = None;
         loop {
             let changed = self.changed.notified();
-            let at = match self.change(|breaker| breaker.admit(Instant::now())) {
+            let at = match self.change(|breaker| breaker.admit(clock.instant())) {
                 Admission::Freely => return None,
-                Admission::AsProbe => return Some(Probe { breaker: self.clone(), is_used: false }),
+                Admission::AsProbe => {
+                    return Some(Probe { breaker: self.clone(), clock, is_used: false });
+                }
                 Admission::Later(at) => at,
             };
             waiting.get_or_insert_with(|| metrics::waiting(Wait::CircuitBreaker));
@@ -47,10 +51,10 @@ impl CircuitBreaker {
     }
 
     /// An attempt has ended; tells whether the breaker is closed now, if it was not before or the reverse.
-    pub(crate) fn ended(&self, probe: Option<Probe>, told: Told) -> Option<bool> {
+    pub(crate) fn ended(&self, probe: Option<Probe>, told: Told, now: Instant) -> Option<bool> {
         let is_closed = self.change(|breaker| {
             let was_closed = breaker.is_closed();
-            breaker.ended(probe.is_some(), told, Instant::now());
+            breaker.ended(probe.is_some(), told, now);
             Some(breaker.is_closed()).filter(|is_closed| *is_closed != was_closed)
         });
         if let Some(mut probe) = probe {
@@ -94,7 +98,8 @@ impl CircuitBreaker {
 impl Drop for Probe {
     fn drop(&mut self) {
         if !self.is_used {
-            self.breaker.change(|breaker| breaker.ended(true, Told::Nothing, Instant::now()));
+            let now = self.clock.instant();
+            self.breaker.change(|breaker| breaker.ended(true, Told::Nothing, now));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use posthorn_broker::{BrokerError, ConsumerPool, Session};
 use posthorn_domain::error_chain::error_chain;
-use posthorn_timing::Backoff;
+use posthorn_timing::{Backoff, Clock};
 use tokio::{
     sync::mpsc::{Sender, error::SendError},
     time::sleep,
@@ -25,14 +25,21 @@ pub(crate) struct ConsumerSupervisor {
     /// Where open consumers go.
     pub(crate) opened: Sender<Consumer>,
     pub(crate) tasks: TaskTracker,
+    pub(crate) clock: Clock,
 }
 
 impl ConsumerSupervisor {
+    /// Starts what keeps webhooks' queues consumed. A panic in it ends the session: the next one opens all
+    /// consumers anew.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(self.session.supervise("consuming webhooks' queues", work));
+    }
+
     /// Opens a webhook's consumer. If that fails, another task tries again.
     pub(crate) async fn open(self: Arc<Self>, recipient: Arc<Recipient>) {
         if let Err(error) = self.try_open(&recipient).await {
             let mut backoff = backoff();
-            let pause = pause_after(&error, &mut backoff);
+            let pause = pause_after(&error, &mut backoff, self.clock.chance());
             self.open_later(recipient, pause, backoff);
         }
     }
@@ -40,14 +47,14 @@ impl ConsumerSupervisor {
     /// Replaces a consumer that has died, after a pause.
     pub(crate) fn replace(self: &Arc<Self>, dead: Consumer) {
         let mut backoff = backoff();
-        let pause = backoff.pause(rand::random());
+        let pause = backoff.pause(self.clock.chance());
         self.open_later(dead.recipient, pause, backoff);
     }
 
     /// Replaces a consumer whose prefetch has changed.
     pub(crate) fn resize(self: &Arc<Self>, consumer: Consumer) {
         let supervisor = self.clone();
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             let recipient = consumer.recipient.clone();
             consumer.close().await;
             supervisor.open(recipient).await;
@@ -56,7 +63,7 @@ impl ConsumerSupervisor {
 
     fn open_later(self: &Arc<Self>, recipient: Arc<Recipient>, mut pause: Duration, mut backoff: Backoff) {
         let supervisor = self.clone();
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             loop {
                 tokio::select! {
                     () = recipient.stop.cancelled() => return,
@@ -66,7 +73,7 @@ impl ConsumerSupervisor {
                 // In a box: when the connection is lost, every consumer waits here at once.
                 match Box::pin(supervisor.try_open(&recipient)).await {
                     Ok(()) => return,
-                    Err(error) => pause = pause_after(&error, &mut backoff),
+                    Err(error) => pause = pause_after(&error, &mut backoff, supervisor.clock.chance()),
                 }
             }
         });
@@ -98,6 +105,6 @@ fn backoff() -> Backoff {
     Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
-fn pause_after(error: &BrokerError, backoff: &mut Backoff) -> Duration {
-    if error.is_transient() { backoff.pause(rand::random()) } else { LONGEST_PAUSE }
+fn pause_after(error: &BrokerError, backoff: &mut Backoff, chance: f64) -> Duration {
+    if error.is_transient() { backoff.pause(chance) } else { LONGEST_PAUSE }
 }

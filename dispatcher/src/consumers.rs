@@ -13,6 +13,7 @@ use futures_util::{
 use posthorn_attempt::Target;
 use posthorn_broker::{BrokerError, Session};
 use posthorn_domain::{id::WebhookId, status::Status};
+use posthorn_timing::failpoint;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::coop::consume_budget,
@@ -22,7 +23,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     consumer::{Consumer, Signal, Waiting},
     consumer_supervisor::ConsumerSupervisor,
-    delivery::Pipeline,
+    messages,
+    pipeline::Pipeline,
     recipient::Recipient,
 };
 
@@ -65,10 +67,10 @@ impl Consumers {
     pub(crate) fn new(session: Arc<Session>, pipeline: Arc<Pipeline>, channels: usize) -> Self {
         let pool = session.consumer_pool(channels);
         let (sender, opened) = mpsc::channel(AT_ONCE);
-        let tasks = TaskTracker::new();
-        let supervisor = Arc::new(ConsumerSupervisor { session, pool, opened: sender, tasks: tasks.clone() });
+        let (tasks, clock) = (TaskTracker::new(), pipeline.dispatcher.clock);
+        let supervisor = Arc::new(ConsumerSupervisor { session, pool, opened: sender, tasks, clock });
         let stop = CancellationToken::new();
-        tasks.spawn(take(supervisor.clone(), pipeline.clone(), opened, stop.clone()));
+        supervisor.spawn(take(supervisor.clone(), pipeline.clone(), opened, stop.clone()));
         Self { pipeline, supervisor, stop }
     }
 
@@ -92,7 +94,7 @@ impl Consumers {
                 let permit = openings.clone().acquire_owned().await.expect("the semaphore is never closed");
                 let opening = self.supervisor.clone().open(recipient.clone());
                 let starting = Starting(left.clone());
-                self.supervisor.tasks.spawn(async move {
+                self.supervisor.spawn(async move {
                     opening.await;
                     drop((starting, permit));
                 });
@@ -106,14 +108,15 @@ impl Consumers {
         match self.pipeline.recipients.get(target.id) {
             Some(recipient) => recipient.update(target),
             None => {
-                self.supervisor.tasks.spawn(self.supervisor.clone().open(self.recipient(target)));
+                self.supervisor.spawn(self.supervisor.clone().open(self.recipient(target)));
             }
         }
     }
 
     fn recipient(&self, target: Arc<Target>) -> Arc<Recipient> {
         let id = target.id;
-        let recipient = Arc::new(Recipient::new(target, self.stop.child_token()));
+        let now = self.pipeline.dispatcher.clock.instant();
+        let recipient = Arc::new(Recipient::new(target, self.stop.child_token(), now));
         self.pipeline.recipients.insert(id, recipient.clone());
         recipient
     }
@@ -155,12 +158,13 @@ async fn take(
             Some(consumer) = opened.recv() => consumers.push(Waiting::from(consumer)),
             Some((consumer, signal)) = consumers.next() => match signal {
                 Signal::Message(received) => {
-                    pipeline.start_message(&consumer.recipient, received);
+                    failpoint("dispatcher.take");
+                    messages::start(&pipeline, &consumer.recipient, received);
                     consumers.push(Waiting::from(consumer));
                     // A backlog must not keep this thread from everybody else.
                     consume_budget().await;
                 }
-                Signal::Stopped => _ = supervisor.tasks.spawn(consumer.close()),
+                Signal::Stopped => supervisor.spawn(consumer.close()),
                 Signal::Resized => supervisor.resize(consumer),
                 Signal::Dead => supervisor.replace(consumer),
             }

@@ -33,6 +33,11 @@ impl LatencyTracker {
         self.running += 1;
     }
 
+    /// An attempt ended in a way that shows nothing of the receiver.
+    pub(crate) fn abandon(&mut self) {
+        self.running = self.running.saturating_sub(1);
+    }
+
     pub(crate) fn end(&mut self, took: Duration, now: Instant) {
         self.running = self.running.saturating_sub(1);
         self.progress_at = now;
@@ -57,6 +62,15 @@ mod tests {
         assert!(!tracker.is_prompt(start + 11 * PROMPT + MILLI), "the first runs for more than a second");
         tracker.end(PROMPT, start + 11 * PROMPT + MILLI);
         assert!(tracker.is_prompt(start + 12 * PROMPT));
+    }
+
+    #[test]
+    fn an_abandoned_attempt_leaves_no_receiver_hanging() {
+        let start = Instant::now();
+        let mut tracker = LatencyTracker::new(start);
+        tracker.begin(start);
+        tracker.abandon();
+        assert!(tracker.is_prompt(start + 10 * PROMPT));
     }
 
     #[test]

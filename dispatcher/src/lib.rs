@@ -9,36 +9,48 @@ mod circuit_breaker;
 mod consumer;
 mod consumer_supervisor;
 mod consumers;
+mod decision;
 mod delivery;
+mod dispatcher;
+mod held;
 mod in_flight;
+mod intake;
 mod latency_tracker;
+mod messages;
 mod metrics;
 mod outage;
+mod outbox;
+mod pending_batch;
 mod permits;
+mod pipeline;
+mod prefetch;
 mod prepared_event;
 mod recipient;
+mod serve;
 mod suspects;
 mod targets;
 
 use std::{net::SocketAddr, pin::pin, sync::Arc};
 
 use posthorn_attempt::{CannotPrepare, Receivers};
-use posthorn_broker::{Broker, BrokerError, Role, Session};
+use posthorn_broker::{Broker, BrokerError, Role};
 use posthorn_domain::{
     address::AddressPolicy, error_chain::error_chain, keyring::KeyRing, retry::RetryPolicy, status::Status,
     webhook::updates::Update,
 };
+use posthorn_timing::Clock;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use permits::Shares;
 
-use consumers::Consumers;
-use delivery::Pipeline;
+use admission::Admission;
+use dispatcher::Dispatcher;
+use held::Limits;
 use in_flight::InFlightAttempts;
 use outage::Outage;
 use permits::Permits;
-use recipient::Recipient;
+use serve::{Intakes, serve};
 use targets::Targets;
 
 /// Settings of the dispatcher.
@@ -52,8 +64,10 @@ pub struct Settings {
     pub name_servers: Vec<SocketAddr>,
     /// Opens the webhooks' secrets.
     pub keys: KeyRing,
-    /// The most deliveries of batches that are held at a time.
-    pub held: u16,
+    /// Deliveries of batches that are held at a time, besides those whose attempts take long.
+    pub held: usize,
+    /// Bytes of the batches that are held at a time.
+    pub held_bytes: usize,
     /// Channels over which the webhooks' consumers are spread.
     pub channels: usize,
     /// The most attempts at a time, over all webhooks.
@@ -62,6 +76,14 @@ pub struct Settings {
     pub shares: Shares,
     /// The most idle connections kept for each company and receiving host.
     pub idle_connections: usize,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl Settings {
+    fn intakes(&self) -> Intakes {
+        Intakes { batches: Limits { deliveries: self.held, bytes: self.held_bytes }, channels: self.channels }
+    }
 }
 
 /// Why the dispatcher cannot run.
@@ -73,17 +95,6 @@ pub enum DispatcherError {
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] CannotPrepare),
-}
-
-/// What outlives a session.
-pub(crate) struct Dispatcher {
-    retry: RetryPolicy,
-    receivers: Receivers,
-    permits: Permits,
-    deliveries: TaskTracker,
-    outage: Outage,
-    in_flight: InFlightAttempts,
-    consuming: Status,
 }
 
 /// Makes attempts until `stop`, session after session. `consuming` tells whether every webhook's queue
@@ -99,6 +110,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), DispatcherError> {
     metrics::describe();
+    let (intakes, clock) = (settings.intakes(), settings.clock);
     let dispatcher = Arc::new(Dispatcher {
         receivers: Receivers::new(
             settings.addresses.clone(),
@@ -106,11 +118,15 @@ pub async fn run(
             settings.idle_connections,
         )?,
         retry: settings.retry,
-        permits: Permits::new(settings.most_in_flight, settings.shares),
+        admission: Admission {
+            permits: Permits::new(settings.most_in_flight, settings.shares),
+            outage: Outage::new(clock),
+            clock,
+        },
         deliveries: TaskTracker::new(),
-        outage: Outage::default(),
         in_flight: InFlightAttempts::default(),
         consuming,
+        clock,
     });
     let mut targets = Targets::new(settings.keys, settings.addresses);
     if let Some(Some(first)) = stop.run_until_cancelled(updates.recv()).await {
@@ -127,8 +143,7 @@ pub async fn run(
             }
         };
         let Some(session) = opened else { break };
-        let spread = Spread { held: settings.held, channels: settings.channels };
-        let served = serve(&session, &dispatcher, &mut targets, &mut updates, spread, &stop).await;
+        let served = serve(&session, &dispatcher, &mut targets, &mut updates, intakes, &stop).await;
         if let Err(error) = served {
             session.fail(error_chain(&error));
         }
@@ -137,96 +152,4 @@ pub async fn run(
     dispatcher.deliveries.close();
     dispatcher.deliveries.wait().await;
     Ok(())
-}
-
-/// How messages are taken.
-#[derive(Debug, Clone, Copy)]
-struct Spread {
-    held: u16,
-    channels: usize,
-}
-
-/// Makes attempts on one session until it ends or `stop`; on `stop` waits for those that run and
-/// acknowledges them. Those that run when the session ends go on beside the next one.
-async fn serve(
-    session: &Arc<Session>,
-    dispatcher: &Arc<Dispatcher>,
-    targets: &mut Targets,
-    updates: &mut mpsc::Receiver<Update>,
-    spread: Spread,
-    stop: &CancellationToken,
-) -> Result<(), BrokerError> {
-    let pipeline = Pipeline::open(session, dispatcher).await?;
-    let pool = session.consumer_pool(1);
-    let consumers = Consumers::new(session.clone(), pipeline.clone(), spread.channels);
-    let known = consumers.know(targets.all().cloned());
-    let halt = stop.child_token();
-    let batches = async {
-        let _halt = halt.clone().drop_guard();
-        batches::run(session, &pool, &pipeline, spread.held, &halt).await
-    };
-    let suspects = async {
-        let _halt = halt.clone().drop_guard();
-        suspects::run(session, &pool, &pipeline, &halt).await
-    };
-    let following = async {
-        let _halt = halt.clone().drop_guard();
-        tokio::select! {
-            failed = follow(&consumers, &known, &dispatcher.consuming, targets, updates) => Err(failed),
-            () = session.ended() => Ok(()),
-            () = halt.cancelled() => Ok(()),
-        }
-    };
-    let probing =
-        halt.run_until_cancelled(dispatcher.outage.probe(&dispatcher.receivers, &pipeline.recipients));
-    let (batches, suspects, following, _) = tokio::join!(batches, suspects, following, probing);
-    consumers.stop().await;
-    if stop.is_cancelled() {
-        dispatcher.deliveries.close();
-        dispatcher.consuming.set(Some("it takes nothing new".to_owned()));
-        tracing::info!(
-            running = dispatcher.deliveries.len(),
-            "takes nothing new, finishes the attempts that run"
-        );
-        tokio::select! {
-            () = dispatcher.deliveries.wait() => {
-                // A dead channel's deliveries come back, to whoever is there then.
-                let _ = tokio::join!(consumers.flush(), pool.flush());
-            }
-            () = session.ended() => {}
-        }
-    }
-    batches.and(suspects).and(following)
-}
-
-/// Starts the consumers and tells them what changes. Returns only if they cannot be started.
-async fn follow(
-    consumers: &Consumers,
-    known: &[Arc<Recipient>],
-    consuming: &Status,
-    targets: &mut Targets,
-    updates: &mut mpsc::Receiver<Update>,
-) -> BrokerError {
-    let starting = async {
-        match consumers.start(known, consuming).await {
-            Ok(()) => tracing::info!(webhooks = known.len(), "delivering"),
-            Err(error) => return error,
-        }
-        std::future::pending().await
-    };
-    let following = async {
-        while let Some(update) = updates.recv().await {
-            for (id, target) in targets.apply(update.changes) {
-                match target {
-                    Some(target) => consumers.put(target),
-                    None => consumers.remove(id),
-                }
-            }
-        }
-        std::future::pending().await
-    };
-    tokio::select! {
-        failed = starting => failed,
-        failed = following => failed,
-    }
 }

@@ -30,6 +30,7 @@ struct Metrics {
     deliveries: Deliveries,
     latency: Histogram,
     queued: Counter,
+    batch_prefetch: Gauge,
     outage: Gauge,
     unreadable_secrets: Counter,
 }
@@ -70,6 +71,11 @@ pub(crate) fn describe() {
         "posthorn_deliveries_queued_total",
         "Deliveries that went to their webhooks' queues since they could not be attempted at once"
     );
+    describe_gauge!(
+        "posthorn_batch_prefetch",
+        Unit::Count,
+        "Delivery batches that the broker hands over before it waits for acknowledgements"
+    );
     describe_gauge!("posthorn_in_flight", "Attempts that run now");
     describe_gauge!("posthorn_attempts_waiting", "Deliveries in hand that wait for their attempt, by reason");
     describe_gauge!(
@@ -106,6 +112,7 @@ impl Metrics {
             },
             latency: histogram!("posthorn_delivery_latency_seconds"),
             queued: counter!("posthorn_deliveries_queued_total"),
+            batch_prefetch: gauge!("posthorn_batch_prefetch"),
             outage: gauge!("posthorn_outage"),
             unreadable_secrets: counter!("posthorn_unreadable_secrets_total"),
         }
@@ -215,8 +222,8 @@ pub(crate) fn sent(answer: &Answer) {
     METRICS.repeats.increment(answer.repeats.into());
 }
 
-/// What follows from an attempt; `published_at` is when its event was.
-pub(crate) fn step_taken(step: Step<Duration>, published_at: Option<Timestamp>) {
+/// What follows from an attempt, `now`; `published_at` is when its event was.
+pub(crate) fn step_taken(step: Step<Duration>, published_at: Option<Timestamp>, now: Timestamp) {
     match step {
         Step::Retry(_) => {}
         Step::GiveUp => METRICS.deliveries.exhausted.increment(1),
@@ -224,7 +231,7 @@ pub(crate) fn step_taken(step: Step<Duration>, published_at: Option<Timestamp>) 
         Step::Succeed => {
             METRICS.deliveries.accepted.increment(1);
             if let Some(published_at) = published_at {
-                let latency = Timestamp::now().duration_since(published_at).as_secs_f64();
+                let latency = now.duration_since(published_at).as_secs_f64();
                 METRICS.latency.record(latency.max(0.0));
             }
         }
@@ -233,6 +240,10 @@ pub(crate) fn step_taken(step: Step<Duration>, published_at: Option<Timestamp>) 
 
 pub(crate) fn queued() {
     METRICS.queued.increment(1);
+}
+
+pub(crate) fn batch_prefetch(batches: u16) {
+    METRICS.batch_prefetch.set(f64::from(batches));
 }
 
 pub(crate) fn outage(is: bool) {

@@ -3,12 +3,13 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::future::join_all;
 use posthorn_attempt::{Receivers, Target};
 use posthorn_domain::outage::{Candidate, Phase, Reach, Reachability};
+use posthorn_timing::Clock;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{metrics, recipient::Recipients};
@@ -24,15 +25,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Outage {
     seen: Mutex<Reachability>,
     phase: watch::Sender<Phase>,
-}
-
-impl Default for Outage {
-    fn default() -> Self {
-        Self { seen: Mutex::default(), phase: watch::Sender::new(Phase::Calm) }
-    }
+    clock: Clock,
 }
 
 impl Outage {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { seen: Mutex::default(), phase: watch::Sender::new(Phase::Calm), clock }
+    }
+
     /// Whether attempts at this host are to wait.
     pub(crate) fn holds(&self, host: &str) -> bool {
         *self.phase.borrow() != Phase::Calm && self.seen().holds(host)
@@ -49,7 +49,7 @@ impl Outage {
     /// Notes an attempt; tells whether its failure is to be put down to us.
     pub(crate) fn note(&self, target: &Target, reach: Reach) -> bool {
         let mut seen = self.seen();
-        let is_ours = seen.note(&target.host, &target.tenant, reach, Instant::now());
+        let is_ours = seen.note(&target.host, &target.tenant, reach, self.clock.instant());
         self.tell(seen.phase());
         is_ours
     }
@@ -78,14 +78,14 @@ impl Outage {
             .collect();
         let tenants = candidates.iter().map(|candidate| &candidate.tenant);
         let tenants = tenants.collect::<std::collections::HashSet<_>>().len();
-        let chosen = self.seen().choose(candidates, PROBES, Instant::now());
+        let chosen = self.seen().choose(candidates, PROBES, self.clock.instant());
         join_all(chosen.iter().map(async |candidate: &Candidate<Arc<Target>>| {
             let reach = receivers.probe(&candidate.with, PROBE_TIMEOUT).await;
             self.note(&candidate.with, reach);
         }))
         .await;
         let mut seen = self.seen();
-        seen.conclude(tenants, Instant::now());
+        seen.conclude(tenants, self.clock.instant());
         self.tell(seen.phase());
     }
 

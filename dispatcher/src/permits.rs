@@ -15,11 +15,20 @@ use fair_queue::{FairQueue, Ticket, Who};
 
 pub use fair_queue::Shares;
 
-use crate::{admission::Patience, metrics};
+use crate::metrics;
 
 /// Deliveries of a company's batches that wait for permits: so that one whose share is taken by receivers
 /// that hang fills no dispatcher with what waits for it.
 const MOST_OF_BATCHES: usize = 64;
+
+/// How long a delivery may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Others wait behind it.
+    Brief,
+    /// As long as it may be held.
+    Long,
+}
 
 /// All permits of the process.
 #[derive(Clone)]

@@ -12,6 +12,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 use posthorn_attempt::Target;
 use posthorn_domain::{breaker::Told, id::WebhookId};
+use posthorn_timing::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,13 @@ use crate::{
 pub(crate) type WebhookPermit = OwnedSemaphorePermit;
 /// The right of a batched delivery to be held here until it gets a [`WebhookPermit`].
 pub(crate) struct HoldPermit(Arc<Recipient>);
+
+/// An attempt at a webhook that runs.
+#[must_use = "dropped, the attempt has shown nothing"]
+pub(crate) struct Running<'a> {
+    recipient: &'a Recipient,
+    is_ended: bool,
+}
 
 /// Deliveries that are held for each attempt that may run: while one is being attempted, the last
 /// one's consequence is made safe in the broker.
@@ -46,13 +54,13 @@ pub(crate) struct Recipient {
 }
 
 impl Recipient {
-    pub(crate) fn new(target: Arc<Target>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(target: Arc<Target>, stop: CancellationToken, now: Instant) -> Self {
         Self {
             permits: Mutex::new(permits(&target)),
             target: Mutex::new(target),
             changed: AtomicWaker::new(),
             holds: AtomicU32::new(0),
-            latency: Mutex::new(LatencyTracker::new(Instant::now())),
+            latency: Mutex::new(LatencyTracker::new(now)),
             breaker: Arc::default(),
             stop,
         }
@@ -99,9 +107,9 @@ impl Recipient {
     }
 
     /// Waits for a permit, behind the circuit breaker unless it is for the canary.
-    pub(crate) async fn permit(&self, is_canary: bool) -> (Option<Probe>, WebhookPermit) {
+    pub(crate) async fn permit(&self, is_canary: bool, clock: Clock) -> (Option<Probe>, WebhookPermit) {
         loop {
-            let probe = if is_canary { None } else { self.breaker.pass().await };
+            let probe = if is_canary { None } else { self.breaker.pass(clock).await };
             let permits = self.permits().clone();
             let permit = match permits.clone().try_acquire_owned() {
                 Ok(permit) => permit,
@@ -129,22 +137,22 @@ impl Recipient {
         Some(HoldPermit(self.clone()))
     }
 
-    pub(crate) fn begin_attempt(&self, now: Instant) {
+    /// An attempt begins; it runs until what is returned is ended, or dropped.
+    pub(crate) fn begin_attempt(&self, now: Instant) -> Running<'_> {
         self.latency().begin(now);
+        Running { recipient: self, is_ended: false }
     }
 
-    pub(crate) fn end_attempt(&self, probe: Option<Probe>, told: Told, took: Duration, now: Instant) {
-        self.latency().end(took, now);
-        if let Some(is_closed) = self.breaker.ended(probe, told) {
-            self.changed.wake();
-            let id = self.id();
-            match is_closed {
-                true => tracing::info!(webhook.id = %id, "the circuit breaker of a webhook has closed"),
-                false => tracing::warn!(
-                    webhook.id = %id,
-                    "the circuit breaker of a webhook has opened: it is tried once at a time until it answers"
-                ),
-            }
+    fn tell_breaker(&self, probe: Option<Probe>, signal: Told, now: Instant) {
+        let Some(is_closed) = self.breaker.ended(probe, signal, now) else { return };
+        self.changed.wake();
+        let id = self.id();
+        match is_closed {
+            true => tracing::info!(webhook.id = %id, "the circuit breaker of a webhook has closed"),
+            false => tracing::warn!(
+                webhook.id = %id,
+                "the circuit breaker of a webhook has opened: it is tried once at a time until it answers"
+            ),
         }
     }
 
@@ -159,6 +167,23 @@ impl Recipient {
 
 fn permits(target: &Target) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(target.max_in_flight.into()))
+}
+
+impl Running<'_> {
+    /// The attempt has ended.
+    pub(crate) fn end(mut self, probe: Option<Probe>, signal: Told, took: Duration, now: Instant) {
+        self.is_ended = true;
+        self.recipient.latency().end(took, now);
+        self.recipient.tell_breaker(probe, signal, now);
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if !self.is_ended {
+            self.recipient.latency().abandon();
+        }
+    }
 }
 
 impl Drop for HoldPermit {
@@ -226,8 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn there_are_two_places_for_each_attempt_at_a_time() {
-        let recipient = Arc::new(Recipient::new(target(1), CancellationToken::new()));
+    fn two_deliveries_are_held_for_each_attempt_at_a_time() {
+        let recipient = Arc::new(Recipient::new(target(1), CancellationToken::new(), Instant::now()));
         let hold = || recipient.hold(Instant::now());
         let (first, second) = (hold(), hold());
         assert!(first.is_some() && second.is_some());

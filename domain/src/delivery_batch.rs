@@ -15,7 +15,7 @@ use crate::{id::WebhookId, time, trace_context::TraceContext};
 /// The most deliveries of a batch.
 pub const MOST_DELIVERIES: usize = 50;
 /// About the most bytes of a batch; a single larger event goes alone.
-const MOST_BYTES: usize = 64 << 10;
+pub const MOST_BYTES: usize = 64 << 10;
 const UUID_BYTES: usize = 16;
 
 /// An event and some of the webhooks that want it.

@@ -1,5 +1,7 @@
 //! What a receiver answers, well-behaved or not.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 use crate::Request;
@@ -11,6 +13,8 @@ pub enum Reply {
     Write(Vec<u8>, Then),
     /// Waits for the gate before it replies.
     When(Gate, Box<Reply>),
+    /// Takes this long to reply.
+    After(Duration, Box<Reply>),
 }
 
 /// What a receiver does with the connection after its bytes.
@@ -55,6 +59,11 @@ impl Reply {
         Self::When(gate.clone(), Box::new(self))
     }
 
+    /// The same, from a receiver that takes so long.
+    pub fn after(self, latency: Duration) -> Self {
+        Self::After(latency, Box::new(self))
+    }
+
     /// Waits for its gates; what to write then, and what to do after it.
     pub async fn ready(self) -> (Vec<u8>, Then) {
         let mut reply = self;
@@ -64,6 +73,10 @@ impl Reply {
                 Self::When(gate, held) => {
                     gate.passed().await;
                     reply = *held;
+                }
+                Self::After(latency, late) => {
+                    tokio::time::sleep(latency).await;
+                    reply = *late;
                 }
             }
         }
