@@ -133,6 +133,7 @@ impl<T> Attempts<T> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any moment will do")]
 mod tests {
     use super::*;
 

@@ -217,6 +217,7 @@ impl Recipients {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any moment will do")]
 mod tests {
     use posthorn_domain::{
         address::AddressPolicy,
