@@ -1,7 +1,5 @@
 //! What is compared with what.
 
-mod catalogue;
-
 use serde::Serialize;
 
 use crate::{
@@ -9,8 +7,6 @@ use crate::{
     setup::Setup,
     system::System,
 };
-
-pub(crate) use catalogue::all;
 
 /// Two sides, measured in turn A B A B.
 #[derive(Debug, Clone, Serialize)]

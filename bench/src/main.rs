@@ -1,5 +1,6 @@
 //! `posthorn-bench`: Posthorn measured against the bare broker, in ratios taken in one run.
 
+mod catalogue;
 mod ceiling;
 mod comparisons;
 mod entrance;
@@ -120,7 +121,7 @@ impl Bench {
             false => sweep::measure(runner).await?,
         };
         let mut compared = Vec::new();
-        for comparison in comparisons::all().into_iter().filter(|one| self.is_wanted(one.name)) {
+        for comparison in catalogue::all().into_iter().filter(|one| self.is_wanted(one.name)) {
             compared.push(comparison.measure(runner, self.pairs.into()).await?);
             report::write(&self.output, &compared, &sweep)?;
         }
@@ -131,7 +132,7 @@ impl Bench {
     fn catalogue(&self) -> Vec<(&'static str, &'static str)> {
         match self.growth {
             true => growth::curves().iter().map(|curve| (curve.name, curve.about)).collect(),
-            false => comparisons::all().iter().map(|one| (one.name, one.about)).collect(),
+            false => catalogue::all().iter().map(|one| (one.name, one.about)).collect(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 pub mod background;
 pub mod cargo;
 pub mod http;
+pub mod imports;
 pub mod listener;
 pub mod packages;
 pub mod port;

@@ -10,6 +10,8 @@ use std::{
 use anyhow::ensure;
 use xtask::{cargo, local, process, say, wait};
 
+mod imports;
+
 const DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 const MACHETE: (&str, &str) = ("cargo-machete", "0.9.2");
 /// The advisory database is a git repository, which not every machine can reach.
@@ -17,8 +19,9 @@ const FETCHED_WITHIN: Duration = Duration::from_secs(60);
 
 type Check = fn() -> anyhow::Result<()>;
 
-const CHECKS: [(&str, Check); 6] = [
+const CHECKS: [(&str, Check); 7] = [
     ("format", || cargo(&["fmt", "--all", "--check"])),
+    ("imports", imports::run),
     ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("documentation", documentation),
     ("licences, bans and sources of dependencies", dependencies),

@@ -1,7 +1,9 @@
 //! All comparisons.
 
-use super::{Comparison, Metric};
-use crate::setup::{Kind, Load, QueueType, Setup};
+use crate::{
+    comparisons::{Comparison, Metric},
+    setup::{Kind, Load, QueueType, Setup},
+};
 
 const CEILING_SHARE: Option<f64> = Some(0.7);
 const UNDISTURBED: Option<f64> = Some(1.2);
