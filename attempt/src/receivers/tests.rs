@@ -14,6 +14,7 @@ use posthorn_domain::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, UdpSocket},
+    time::sleep,
 };
 use uuid::Uuid;
 
@@ -240,6 +241,34 @@ async fn the_deadline_holds_whatever_comes() {
         let answer = beside(attempt(&receivers, &target), flooding).await;
         assert_eq!(answer.outcome.unreachable().map(|(class, _)| class), Some(class), "{answer:?}");
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+}
+
+/// Time stands still but for what sleeps: no machine is too slow for it.
+#[tokio::test(start_paused = true)]
+async fn the_deadline_holds_to_the_millisecond() {
+    let drips: [&[u8]; 4] = [
+        b"H",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx-one: more\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n",
+    ];
+    for drip in drips {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = target(&format!("http://{}/", listener.local_addr().unwrap()), "c1", &[]);
+        let receivers = receivers();
+        let dripping = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut piece = drip;
+            while stream.write_all(piece).await.is_ok() {
+                piece = if drip.ends_with(b"\r\n\r\n") { drip } else { &drip[drip.len() - 1..] };
+                sleep(Duration::from_millis(300)).await;
+            }
+        };
+        let started = Instant::now();
+        beside(attempt(&receivers, &target), dripping).await;
+        let over = started.elapsed().saturating_sub(target.timeout);
+        assert!(over <= Duration::from_millis(1), "{over:?} over, at {:?}", drip.escape_ascii().to_string());
     }
 }
 
