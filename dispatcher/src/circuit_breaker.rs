@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use posthorn_domain::breaker::{Admission, Breaker, State, Told};
+use posthorn_domain::breaker::{Admission, Breaker, Signal, State};
 use posthorn_timing::Clock;
 use tokio::{sync::Notify, time::sleep_until};
 
@@ -51,10 +51,10 @@ impl CircuitBreaker {
     }
 
     /// An attempt has ended; tells whether the breaker is closed now, if it was not before or the reverse.
-    pub(crate) fn ended(&self, probe: Option<Probe>, told: Told, now: Instant) -> Option<bool> {
+    pub(crate) fn ended(&self, probe: Option<Probe>, signal: Signal, now: Instant) -> Option<bool> {
         let is_closed = self.change(|breaker| {
             let was_closed = breaker.is_closed();
-            breaker.ended(probe.is_some(), told, now);
+            breaker.ended(probe.is_some(), signal, now);
             Some(breaker.is_closed()).filter(|is_closed| *is_closed != was_closed)
         });
         if let Some(mut probe) = probe {
@@ -99,7 +99,7 @@ impl Drop for Probe {
     fn drop(&mut self) {
         if !self.is_used {
             let now = self.clock.instant();
-            self.breaker.change(|breaker| breaker.ended(true, Told::Nothing, now));
+            self.breaker.change(|breaker| breaker.ended(true, Signal::Nothing, now));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use posthorn_domain::{
-    breaker::Told,
+    breaker::Signal,
     outage::Reach,
     outcome::Outcome,
     retry::{RetryPolicy, next_step},
@@ -30,7 +30,7 @@ pub(crate) struct Decision {
     /// Where the delivery stands when it is tried again, and after which delay.
     pub(crate) retry: Option<(Duration, Position)>,
     /// What the circuit breaker learns.
-    pub(crate) signal: Told,
+    pub(crate) signal: Signal,
 }
 
 /// Decides what follows from an attempt of a delivery that stood `at`. `chance` is uniform in 0..1.
@@ -52,14 +52,14 @@ pub(crate) fn decide(evidence: Evidence<'_>, at: Position, policy: &RetryPolicy,
     Decision { step, retry, signal }
 }
 
-fn signal(Evidence { outcome, reach, is_ours }: Evidence<'_>) -> Told {
+fn signal(Evidence { outcome, reach, is_ours }: Evidence<'_>) -> Signal {
     match outcome {
         // What this machine is short of, fewer attempts leave to others.
-        _ if reach == Reach::LocalFault => Told::Unreachable,
-        _ if is_ours => Told::Nothing,
-        Outcome::Accepted { .. } | Outcome::Refused { .. } | Outcome::Gone => Told::Answered,
-        Outcome::Unreachable { .. } => Told::Unreachable,
-        Outcome::Interrupted => Told::Nothing,
+        _ if reach == Reach::LocalFault => Signal::Unreachable,
+        _ if is_ours => Signal::Nothing,
+        Outcome::Accepted { .. } | Outcome::Refused { .. } | Outcome::Gone => Signal::Answered,
+        Outcome::Unreachable { .. } => Signal::Unreachable,
+        Outcome::Interrupted => Signal::Nothing,
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(decision.step, Step::Retry(second));
         assert_eq!(decision.retry, Some((second, Position { attempt: 2, forgiven: 0, ..AT })));
-        assert_eq!(decision.signal, Told::Unreachable);
+        assert_eq!(decision.signal, Signal::Unreachable);
     }
 
     #[test]
@@ -107,27 +107,27 @@ mod tests {
         let shortest = policy().shortest();
         assert_eq!(decision.step, Step::Retry(shortest));
         assert_eq!(decision.retry, Some((shortest, Position { forgiven: 3, ..last })));
-        assert_eq!(decision.signal, Told::Nothing);
+        assert_eq!(decision.signal, Signal::Nothing);
     }
 
     #[test]
     fn what_this_machine_is_short_of_opens_circuit_breakers() {
-        assert_eq!(decided(&unreachable(), Reach::LocalFault, true, AT).signal, Told::Unreachable);
+        assert_eq!(decided(&unreachable(), Reach::LocalFault, true, AT).signal, Signal::Unreachable);
     }
 
     #[test]
     fn an_interrupted_attempt_is_retried_and_tells_nothing_of_the_receiver() {
         let decision = decided(&Outcome::Interrupted, Reach::Unclear, false, AT);
         assert!(matches!(decision.step, Step::Retry(_)));
-        assert_eq!(decision.signal, Told::Nothing);
+        assert_eq!(decision.signal, Signal::Nothing);
     }
 
     #[test]
     fn an_answer_ends_the_delivery_or_the_webhook() {
         let accepted = decided(&Outcome::Accepted { status: 204 }, Reach::Reached, false, AT);
-        assert_eq!((accepted.step, accepted.retry, accepted.signal), (Step::Succeed, None, Told::Answered));
+        assert_eq!((accepted.step, accepted.retry, accepted.signal), (Step::Succeed, None, Signal::Answered));
         let gone = decided(&Outcome::Gone, Reach::Reached, false, AT);
-        assert_eq!((gone.step, gone.retry, gone.signal), (Step::Disable, None, Told::Answered));
+        assert_eq!((gone.step, gone.retry, gone.signal), (Step::Disable, None, Signal::Answered));
     }
 
     #[test]

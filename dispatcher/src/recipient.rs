@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 use posthorn_attempt::Target;
-use posthorn_domain::{breaker::Told, id::WebhookId};
+use posthorn_domain::{breaker::Signal, id::WebhookId};
 use posthorn_timing::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -143,7 +143,7 @@ impl Recipient {
         Running { recipient: self, is_ended: false }
     }
 
-    fn tell_breaker(&self, probe: Option<Probe>, signal: Told, now: Instant) {
+    fn tell_breaker(&self, probe: Option<Probe>, signal: Signal, now: Instant) {
         let Some(is_closed) = self.breaker.ended(probe, signal, now) else { return };
         self.changed.wake();
         let id = self.id();
@@ -171,7 +171,7 @@ fn permits(target: &Target) -> Arc<Semaphore> {
 
 impl Running<'_> {
     /// The attempt has ended.
-    pub(crate) fn end(mut self, probe: Option<Probe>, signal: Told, took: Duration, now: Instant) {
+    pub(crate) fn end(mut self, probe: Option<Probe>, signal: Signal, took: Duration, now: Instant) {
         self.is_ended = true;
         self.recipient.latency().end(took, now);
         self.recipient.tell_breaker(probe, signal, now);

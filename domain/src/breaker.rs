@@ -55,7 +55,7 @@ pub enum Admission {
 
 /// What an attempt showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum Signal {
     /// The receiver has answered.
     Answered,
     /// It has not.
@@ -89,20 +89,20 @@ impl Breaker {
     }
 
     /// An attempt has ended, a probe or another.
-    pub fn ended(&mut self, is_probe: bool, told: Told, now: Instant) {
-        match (told, self.state) {
-            (Told::Answered, _) => *self = Self::default(),
-            (Told::Unreachable, State::Closed) => {
+    pub fn ended(&mut self, is_probe: bool, signal: Signal, now: Instant) {
+        match (signal, self.state) {
+            (Signal::Answered, _) => *self = Self::default(),
+            (Signal::Unreachable, State::Closed) => {
                 self.failures += 1;
                 if self.failures >= FAILURES {
                     self.open(FIRST_PAUSE, now);
                 }
             }
-            (Told::Unreachable, State::HalfOpen { pause }) if is_probe => {
+            (Signal::Unreachable, State::HalfOpen { pause }) if is_probe => {
                 self.open((pause * 2).min(LONGEST_PAUSE), now);
             }
-            (Told::Nothing, State::HalfOpen { pause }) if is_probe => self.open(pause, now),
-            (Told::Unreachable | Told::Nothing, _) => {}
+            (Signal::Nothing, State::HalfOpen { pause }) if is_probe => self.open(pause, now),
+            (Signal::Unreachable | Signal::Nothing, _) => {}
         }
     }
 
@@ -131,7 +131,7 @@ mod tests {
 
     fn opened(now: Instant) -> Breaker {
         let mut breaker = Breaker::default();
-        (0..FAILURES).for_each(|_| breaker.ended(false, Told::Unreachable, now));
+        (0..FAILURES).for_each(|_| breaker.ended(false, Signal::Unreachable, now));
         breaker
     }
 
@@ -140,14 +140,14 @@ mod tests {
     fn ten_failures_in_a_row_open_it_and_one_answer_closes_it() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
-        (1..FAILURES).for_each(|_| breaker.ended(false, Told::Unreachable, now));
-        breaker.ended(false, Told::Answered, now);
-        (1..FAILURES).for_each(|_| breaker.ended(false, Told::Unreachable, now));
-        breaker.ended(false, Told::Nothing, now);
+        (1..FAILURES).for_each(|_| breaker.ended(false, Signal::Unreachable, now));
+        breaker.ended(false, Signal::Answered, now);
+        (1..FAILURES).for_each(|_| breaker.ended(false, Signal::Unreachable, now));
+        breaker.ended(false, Signal::Nothing, now);
         assert_eq!(breaker.admit(now), Admission::Freely, "never ten in a row");
-        breaker.ended(false, Told::Unreachable, now);
+        breaker.ended(false, Signal::Unreachable, now);
         assert_eq!(breaker.admit(now), Admission::Later(Some(now + SECOND)));
-        breaker.ended(false, Told::Answered, now);
+        breaker.ended(false, Signal::Answered, now);
         assert_eq!(breaker.admit(now), Admission::Freely, "one that was under way has got an answer");
     }
 
@@ -162,12 +162,12 @@ mod tests {
             now += pause;
             assert_eq!(breaker.admit(now), Admission::AsProbe);
             assert_eq!(breaker.admit(now), Admission::Later(None), "one at a time");
-            breaker.ended(false, Told::Unreachable, now);
+            breaker.ended(false, Signal::Unreachable, now);
             assert_eq!(breaker.admit(now), Admission::Later(None), "it was none of the probes");
-            breaker.ended(true, Told::Unreachable, now);
+            breaker.ended(true, Signal::Unreachable, now);
         }
         breaker.admit(now + LONGEST_PAUSE);
-        breaker.ended(true, Told::Answered, now);
+        breaker.ended(true, Signal::Answered, now);
         assert!(breaker.is_closed());
     }
 
@@ -177,7 +177,7 @@ mod tests {
         let now = Instant::now();
         let mut breaker = opened(now);
         assert_eq!(breaker.admit(now + SECOND), Admission::AsProbe);
-        breaker.ended(true, Told::Nothing, now + SECOND);
+        breaker.ended(true, Signal::Nothing, now + SECOND);
         assert_eq!(breaker.admit(now + SECOND), Admission::Later(Some(now + 2 * SECOND)));
     }
 

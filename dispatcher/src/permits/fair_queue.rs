@@ -59,7 +59,7 @@ struct Waiter<T> {
     ticket: Ticket,
     /// A webhook's host can change while it waits.
     host: Arc<str>,
-    told: T,
+    grant: T,
 }
 
 /// Whether one that has `taken` may have one more while `free` are free.
@@ -87,7 +87,7 @@ impl<T> FairQueue<T> {
         is_allowed
     }
 
-    /// Gives a permit back. Whoever can have one now is told by [`FairQueue::next`].
+    /// Gives a permit back. Whoever can have one now comes out of [`FairQueue::next`].
     pub(crate) fn give_back(&mut self, who: &Who) {
         self.free += 1;
         if let Some(taken) = self.hosts.get_mut(&who.host) {
@@ -110,8 +110,8 @@ impl<T> FairQueue<T> {
         self.tenants.get(tenant).map_or(0, |line| line.waiting)
     }
 
-    /// Waits; `told` comes out of [`FairQueue::next`].
-    pub(crate) fn wait(&mut self, who: &Who, told: T) -> Ticket {
+    /// Waits; `grant` comes out of [`FairQueue::next`].
+    pub(crate) fn wait(&mut self, who: &Who, grant: T) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         let line = self.tenants.entry(who.tenant.clone()).or_insert_with(TenantQueue::new);
@@ -123,7 +123,7 @@ impl<T> FairQueue<T> {
             line.order.push_back(who.webhook);
         }
         line.waiting += 1;
-        one.waiting.push_back(Waiter { ticket, host: who.host.clone(), told });
+        one.waiting.push_back(Waiter { ticket, host: who.host.clone(), grant });
         ticket
     }
 
@@ -154,9 +154,9 @@ impl<T> FairQueue<T> {
             if self.tenants.get(&tenant).is_some_and(|line| !line.order.is_empty()) {
                 self.order.push_back(tenant);
             }
-            if let Some((who, told)) = next {
+            if let Some((who, grant)) = next {
                 self.count(&who);
-                return Some(told);
+                return Some(grant);
             }
         }
         None
@@ -175,12 +175,12 @@ impl<T> FairQueue<T> {
         line.order.rotate_left(allowed);
         let webhook = line.order.pop_front()?;
         let one = line.webhooks.get_mut(&webhook)?;
-        let Waiter { host, told, .. } = one.waiting.pop_front()?;
+        let Waiter { host, grant, .. } = one.waiting.pop_front()?;
         line.waiting -= 1;
         if !one.waiting.is_empty() {
             line.order.push_back(webhook);
         }
-        Some((Who { tenant: tenant.clone(), host, webhook }, told))
+        Some((Who { tenant: tenant.clone(), host, webhook }, grant))
     }
 
     fn allows(&self, tenant: &Tenant, host: &str, webhook: WebhookId) -> bool {
