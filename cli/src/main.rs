@@ -6,6 +6,7 @@ mod output;
 
 mod admin;
 mod client;
+mod command_line;
 mod commands;
 mod lifecycle;
 mod roles;
@@ -14,17 +15,8 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
-
 use client::ApiError;
-use commands::{
-    audit::Audit, catalogue::CatalogueCommand, delivery::DeliveryCommand, event::EventCommand,
-    healthcheck::Healthcheck, listen::Listen, pattern::PatternCommand, publish::Publish,
-    quarantine::QuarantineCommand, rejected::RejectedCommand, replay::ReplayCommand, statistics::Statistics,
-    token::TokenCommand, webhook::WebhookCommand,
-};
-use roles::Role;
-use settings::{DatabaseSettings, LogSettings};
+use command_line::{Command, CommandLine, run};
 
 /// A third of the dispatcher's time went to the C library's allocator (docs/performance.md).
 #[global_allocator]
@@ -33,92 +25,19 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// Of a command that may well succeed later: the API cannot be reached, or puts the request off.
 const TRY_LATER: u8 = 75;
 
-/// Posthorn routes events from RabbitMQ to webhooks: matched by rules, signed, retried.
-///
-/// Settings are environment variables or the flags of the same name; a secret can also come from a
-/// file named by the variable with _FILE behind it.
-#[derive(Debug, Parser)]
-#[command(name = "posthorn", version, propagate_version = true)]
-struct Cli {
-    #[command(flatten)]
-    log: LogSettings,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Bring the database up to date; safe to run from many replicas at once
-    Migrate(DatabaseSettings),
-    /// Match events with webhooks and publish their deliveries
-    Router(settings::RouterSettings),
-    /// Make the attempts: signed POSTs, retries
-    Dispatcher(settings::DispatcherSettings),
-    /// Write what happened to PostgreSQL and disable webhooks that fail
-    Recorder(settings::RecorderSettings),
-    /// Serve the management API
-    Api(Box<settings::ApiRoleSettings>),
-    /// Run every role in one process, for small installations
-    All(Box<settings::AllSettings>),
-    /// Publish events to RabbitMQ, with confirms
-    Publish(Publish),
-    /// Receive webhooks here: print and verify what comes
-    Listen(Listen),
-    /// Add, list, change and remove webhooks, over the management API or in PostgreSQL
-    #[command(subcommand)]
-    Webhook(WebhookCommand),
-    /// List, show, publish and explain events, over the management API
-    #[command(subcommand)]
-    Event(EventCommand),
-    /// List and show deliveries, and make them once more, over the management API
-    #[command(subcommand)]
-    Delivery(DeliveryCommand),
-    /// Make many deliveries once more, over the management API
-    #[command(subcommand)]
-    Replay(ReplayCommand),
-    /// Look after messages that are no events, over the management API
-    #[command(subcommand)]
-    Rejected(RejectedCommand),
-    /// List and describe event types, companies and projects, over the management API
-    #[command(subcommand)]
-    Catalogue(CatalogueCommand),
-    /// Look after events that no router survives, in RabbitMQ
-    #[command(subcommand)]
-    Quarantine(QuarantineCommand),
-    /// Show what was counted by the minute or hour, over the management API
-    Statistics(Statistics),
-    /// Make, list and revoke tokens of the management API, over it or in PostgreSQL
-    #[command(subcommand)]
-    Token(TokenCommand),
-    /// Read the audit log, over the management API
-    Audit(Audit),
-    /// Try out patterns on events' data; needs no servers
-    #[command(subcommand)]
-    Pattern(PatternCommand),
-    /// Ask the role that runs here whether it can work; the exit code tells, for containers
-    Healthcheck(Healthcheck),
-    /// Print a fresh key for POSTHORN_SECRET_KEYS
-    Key {
-        /// The key's name; give every new key another one
-        #[arg(long, default_value = "k1")]
-        name: String,
-    },
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::from_arg_matches(&unset_empty(Cli::command()).get_matches());
-    let cli = cli.unwrap_or_else(|error| error.exit());
-    telemetry::init(&cli.log);
+    let CommandLine { log, command } = CommandLine::read();
+    telemetry::init(&log);
     // One TLS implementation for all clients; whoever came first is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    if let Command::Pattern(command) = cli.command {
+    if let Command::Pattern(command) = command {
         return command.run().unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
             ExitCode::from(commands::pattern::CANNOT_TELL)
         });
     }
-    match run(cli.command).await {
+    match run(command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -127,43 +46,5 @@ async fn main() -> ExitCode {
                 false => ExitCode::FAILURE,
             }
         }
-    }
-}
-
-/// A variable that is set to nothing, as compose files often leave them, counts as not set.
-fn unset_empty(command: clap::Command) -> clap::Command {
-    let is_empty =
-        |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-    let unset = |arg: clap::Arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg };
-    command.mut_args(unset).mut_subcommands(unset_empty)
-}
-
-async fn run(command: Command) -> anyhow::Result<()> {
-    match command {
-        Command::Migrate(database) => commands::migrate::run(&database).await,
-        Command::Router(settings) => roles::run(settings.admin.clone(), vec![Role::Router(settings)]).await,
-        Command::Dispatcher(settings) => {
-            roles::run(settings.admin.clone(), vec![Role::Dispatcher(settings)]).await
-        }
-        Command::Recorder(settings) => {
-            roles::run(settings.admin.clone(), vec![Role::Recorder(settings)]).await
-        }
-        Command::Api(settings) => roles::run(settings.admin.clone(), vec![Role::Api(settings)]).await,
-        Command::All(settings) => roles::run(settings.admin.clone(), settings.roles()).await,
-        Command::Publish(publish) => publish.run().await,
-        Command::Listen(listen) => listen.run().await,
-        Command::Webhook(command) => command.run().await,
-        Command::Event(command) => command.run().await,
-        Command::Delivery(command) => command.run().await,
-        Command::Replay(command) => command.run().await,
-        Command::Rejected(command) => command.run().await,
-        Command::Quarantine(command) => command.run().await,
-        Command::Healthcheck(command) => command.run().await,
-        Command::Catalogue(command) => command.run().await,
-        Command::Statistics(statistics) => statistics.run().await,
-        Command::Token(command) => command.run().await,
-        Command::Audit(audit) => audit.run().await,
-        Command::Pattern(_) => unreachable!("it has an exit status of its own"),
-        Command::Key { name } => commands::key::run(&name),
     }
 }

@@ -14,7 +14,7 @@ use posthorn_domain::{
     step::Step,
 };
 use posthorn_publisher::Publisher;
-use posthorn_tests::{App, Receiver, Servers, always, event, eventually_is, metrics};
+use posthorn_tests::{App, Receiver, Servers, Webhook, always, event, eventually_is, metrics};
 use uuid::Uuid;
 
 const DEFINITIONS: &str = include_str!("../../../deploy/rabbitmq/definitions.json");
@@ -61,6 +61,17 @@ async fn every_role_works_with_the_least_rights() {
     let shown = async || app.run(&["webhook", "show", &webhook.id, "--json"]).await.json()["waiting"].clone();
     eventually_is("what the api sees of the queue", 0.into(), shown).await;
 
+    no_user_reads_a_queue_of_others(&app, &servers, &webhook).await;
+    no_user_publishes_for_others(&app, &servers, &webhook).await;
+    // A rule that nothing enforces but the permissions: the same entry from a recorder is believed.
+    let recorder = Raw::connect(&user_url(&servers, "recorder")).await.unwrap();
+    publish(recorder, &app.name("journal"), b"", &forged(&webhook.id)).await.unwrap();
+    let state = async || app.state(&webhook).await;
+    eventually_is("what the forged entry does", "disabled".to_owned(), state).await;
+    no_user_reads_a_table_of_others(&app).await;
+}
+
+async fn no_user_reads_a_queue_of_others(app: &App, servers: &Servers, webhook: &Webhook) {
     for (user, queue) in [
         ("publisher", "router"),
         ("api", "router"),
@@ -68,11 +79,14 @@ async fn every_role_works_with_the_least_rights() {
         ("dispatcher", "router"),
         ("recorder", "router"),
     ] {
-        let refused = channel(&user_url(&servers, user)).await;
+        let refused = channel(&user_url(servers, user)).await;
         let got = refused.basic_get(app.name(queue).into(), BasicGetOptions::default()).await;
         let error = got.expect_err(user).to_string();
         assert!(error.contains("ACCESS_REFUSED") || error.contains("access"), "{user}: {error}");
     }
+}
+
+async fn no_user_publishes_for_others(app: &App, servers: &Servers, webhook: &Webhook) {
     for (user, exchange) in [
         ("publisher", "journal"),
         ("publisher", "batches"),
@@ -85,19 +99,17 @@ async fn every_role_works_with_the_least_rights() {
         ("api", ""),
     ] {
         let name = if exchange.is_empty() { String::new() } else { app.name(exchange) };
-        let refused = Raw::connect(&user_url(&servers, user)).await.unwrap();
+        let refused = Raw::connect(&user_url(servers, user)).await.expect(user);
         let key = app.name("journal").into_bytes();
         let error = publish(refused, &name, &key, &forged(&webhook.id)).await.expect_err(user).to_string();
         assert!(error.contains("ACCESS_REFUSED"), "{user}, {exchange}: {error}");
     }
-    // A rule that nothing enforces but the permissions: the same entry from a recorder is believed.
-    let recorder = Raw::connect(&user_url(&servers, "recorder")).await.unwrap();
-    publish(recorder, &app.name("journal"), b"", &forged(&webhook.id)).await.unwrap();
-    let state = async || app.state(&webhook).await;
-    eventually_is("what the forged entry does", "disabled".to_owned(), state).await;
+}
+
+async fn no_user_reads_a_table_of_others(app: &App) {
     for (role, table) in [("router", "webhook_secrets"), ("dispatcher", "attempts")] {
         let url = database_url(&app.database.url, role);
-        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect(role);
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(connection);
         let refused = client.query(&format!("SELECT 1 FROM {table}"), &[]).await.expect_err(role);
