@@ -39,7 +39,7 @@ pub(crate) async fn run(
         }
     };
     tokio::select! {
-        () = taking => {}
+        () = taking => session.fail("the consumer of suspects has ended"),
         () = session.ended() => {}
         () = halt.cancelled() => {}
     }

@@ -59,7 +59,10 @@ pub(crate) async fn run(
     let mut source = pool.consume(Queue::Journal, prefetch).await?;
     tracing::info!("recording");
     let writing = async {
-        while let Some(Some(gathered)) = halt.run_until_cancelled(gather(&mut source, prefetch)).await {
+        while let Some(gathered) = halt.run_until_cancelled(gather(&mut source, prefetch)).await {
+            let Some(gathered) = gathered else {
+                return session.fail("the consumer of the journal has ended");
+            };
             write(store, &gathered.entries, recording, status).await;
             gathered.receipts.into_iter().for_each(Receipt::finish);
         }

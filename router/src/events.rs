@@ -53,7 +53,11 @@ pub(crate) async fn run(
     let settling = TaskTracker::new();
     let taking = async {
         // What has begun is finished: what is half sent would be sent again.
-        while let Some(Some(first)) = halt.run_until_cancelled(source.next()).await {
+        while let Some(next) = halt.run_until_cancelled(source.next()).await {
+            let Some(first) = next else {
+                session.fail(format_args!("the consumer of {queue} has ended"));
+                break;
+            };
             let mut routing = Routing::default();
             for received in together(first, &mut source) {
                 routing.take(received, matcher, clock.now());

@@ -60,7 +60,7 @@ pub(crate) async fn run(
         }
     };
     tokio::select! {
-        () = taking => {}
+        () = taking => session.fail("the consumer of orphans has ended"),
         () = session.ended() => {}
         () = halt.cancelled() => {}
     }

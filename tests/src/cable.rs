@@ -2,25 +2,28 @@
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::watch,
     task::JoinSet,
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Forwards connections to a server of this machine; gone when dropped.
 pub struct Cable {
     address: SocketAddr,
-    cuts: watch::Sender<u64>,
-    open: Arc<AtomicUsize>,
+    carried: Arc<Mutex<Carried>>,
     _proxy: JoinSet<()>,
+}
+
+/// The connections since the last cut.
+#[derive(Default, Clone)]
+struct Carried {
+    connections: TaskTracker,
+    cut: CancellationToken,
 }
 
 impl Cable {
@@ -28,10 +31,10 @@ impl Cable {
     pub async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
-        let (cuts, open) = (watch::Sender::new(0), Arc::default());
+        let carried = Arc::default();
         let mut proxy = JoinSet::new();
-        proxy.spawn(forward(listener, server, cuts.subscribe(), Arc::clone(&open)));
-        Self { address, cuts, open, _proxy: proxy }
+        proxy.spawn(forward(listener, server, Arc::clone(&carried)));
+        Self { address, carried, _proxy: proxy }
     }
 
     /// Where to connect.
@@ -41,34 +44,38 @@ impl Cable {
 
     /// How many connections it carries.
     pub fn open(&self) -> usize {
-        self.open.load(SeqCst)
+        lock(&self.carried).connections.len()
     }
 
-    /// Ends all connections. New ones are forwarded.
-    pub fn cut(&self) {
-        self.cuts.send_modify(|cuts| *cuts += 1);
+    /// Ends all connections. New ones are forwarded, and none of the ended ones is counted any more.
+    pub async fn cut(&self) {
+        let Carried { connections, cut } = std::mem::take(&mut *lock(&self.carried));
+        cut.cancel();
+        connections.close();
+        connections.wait().await;
     }
 }
 
-async fn forward(
-    listener: TcpListener,
-    server: SocketAddr,
-    cuts: watch::Receiver<u64>,
-    open: Arc<AtomicUsize>,
-) {
-    let mut connections = JoinSet::new();
-    while let Ok((mut client, _)) = listener.accept().await {
-        let (mut cuts, open) = (cuts.clone(), open.clone());
-        cuts.mark_unchanged();
-        connections.spawn(async move {
-            let Ok(mut server) = TcpStream::connect(server).await else { return };
-            open.fetch_add(1, SeqCst);
-            tokio::select! {
-                _ = copy_bidirectional(&mut client, &mut server) => {}
-                _ = cuts.changed() => {}
-            }
-            open.fetch_sub(1, SeqCst);
-        });
-        while connections.try_join_next().is_some() {}
+impl Drop for Cable {
+    fn drop(&mut self) {
+        lock(&self.carried).cut.cancel();
     }
+}
+
+async fn forward(listener: TcpListener, server: SocketAddr, carried: Arc<Mutex<Carried>>) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let Carried { connections, cut } = lock(&carried).clone();
+        connections.spawn(async move {
+            let forwarding = async {
+                let Ok(mut server) = TcpStream::connect(server).await else { return };
+                // Whichever side breaks it off, both are closed.
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            };
+            cut.run_until_cancelled(forwarding).await;
+        });
+    }
+}
+
+fn lock(carried: &Mutex<Carried>) -> MutexGuard<'_, Carried> {
+    carried.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -30,20 +30,19 @@ async fn events_in_flight_while_the_broker_flaps_are_not_blamed() {
     app.settings.insert("POSTHORN_AMQP_URL".to_owned(), through);
     let mut router = app.spawn(&["router"]);
     app.settings.insert("POSTHORN_AMQP_URL".to_owned(), broker);
-    for flap in 1..=FLAPS {
+    for _ in 0..FLAPS {
         eventually("all are in flight, or wait among the suspects", async || {
             let queue = app.broker.queue(&app.name("router")).await?;
             (cable.open() >= 2 && queue.ready == 0 && queue.consumers == 1).then_some(())
         })
         .await;
-        cable.cut();
-        eventually_is("connections", 0, async || cable.open()).await;
-        eventually("the session is lost", async || {
-            let counted = metrics::parse(&router.page("/metrics").await.1);
-            (counted["posthorn_broker_sessions_lost_total"] >= flap as f64).then_some(())
-        })
-        .await;
+        cable.cut().await;
     }
+    eventually("each loss of a session is counted", async || {
+        let counted = metrics::parse(&router.page("/metrics").await.1);
+        (counted["posthorn_broker_sessions_lost_total"] >= FLAPS as f64).then_some(())
+    })
+    .await;
     servers.control(&["set_vm_memory_high_watermark", "0.4"]).await;
 
     let _others = (app.start_role("dispatcher").await, app.start_role("recorder").await);
