@@ -1,6 +1,6 @@
 //! Enums that are written as one word each: the same word in Rust, SQL, messages, metrics and JSON.
 //!
-//! [`words!`] is the one place where a variant meets its word. Whatever reads a word reads all of them or
+//! `words!` is the one place where a variant meets its word. Whatever reads a word reads all of them or
 //! fails with [`UnknownWord`], which names it.
 
 /// A word that is none of its kind.

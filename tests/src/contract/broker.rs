@@ -1,6 +1,6 @@
 //! The contract of the broker: what Posthorn relies on, in its own words (`posthorn_broker`).
 //!
-//! An implementation says how it is started and killed ([`BrokerEngine`]); [`broker_contract!`] makes a test
+//! An implementation says how it is started and killed ([`BrokerEngine`]); `broker_contract!` makes a test
 //! of each promise. A new promise is a function here and its name in the macro.
 
 pub mod confirms;
